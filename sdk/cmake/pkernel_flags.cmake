@@ -1,0 +1,14 @@
+# Flags that every file of the kernel and of our plugins is built with (design section 7).
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
+  -fstack-protector-strong -fstack-clash-protection -fcf-protection -fvisibility=hidden)
+add_compile_definitions(_GLIBCXX_ASSERTIONS)
+if(CMAKE_BUILD_TYPE MATCHES "Rel" AND NOT PKERNEL_SANITIZE)
+  add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+set(CMAKE_EXE_LINKER_FLAGS "${CMAKE_EXE_LINKER_FLAGS} -pie")
+add_link_options(-Wl,-z,relro -Wl,-z,now)
+if(PKERNEL_SANITIZE)
+  add_compile_options(-fsanitize=${PKERNEL_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${PKERNEL_SANITIZE})
+endif()

@@ -1,0 +1,15 @@
+# pkernel_layer(NAME LIBS ...): kernel/NAME/*.cpp as the static library pkernel_NAME.
+# A layer without sources yet is an interface library, so that the list of layers stays whole.
+function(pkernel_layer name)
+  cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernel/${name}/*.cpp)
+  if(sources)
+    add_library(pkernel_${name} STATIC ${sources})
+    target_include_directories(pkernel_${name} PUBLIC ${CMAKE_SOURCE_DIR})
+    target_link_libraries(pkernel_${name} PUBLIC ${arg_LIBS})
+  else()
+    add_library(pkernel_${name} INTERFACE)
+    target_include_directories(pkernel_${name} INTERFACE ${CMAKE_SOURCE_DIR})
+    target_link_libraries(pkernel_${name} INTERFACE ${arg_LIBS})
+  endif()
+endfunction()
