@@ -60,6 +60,46 @@ typedef struct pk_field_view {
     uint32_t stride;
 } pk_field_view;
 
+/* A run of bytes in a buffer block that the kernel counts references to. Data events carry runs of
+ * slices. To keep one past the callback use stream.h's retain; never write through it. */
+typedef struct pk_slice {
+    const char* data;
+    uint64_t size;
+    void* block; /* the kernel's; null for bytes that live as long as the process or instance */
+} pk_slice;
+
+typedef struct pk_slice_view {
+    const pk_slice* first;
+    uint32_t count;
+    uint32_t stride;
+} pk_slice_view;
+
+/* Flags of data events and of emit. */
+enum {
+    PK_DATA_FLUSH = 1u /* send on at once what was given so far (SSE, gRPC); never withheld */
+};
+
+/* What a hook answers. An unknown verdict is treated as PK_DONE with a reset. */
+typedef uint32_t pk_verdict;
+enum {
+    PK_NEXT = 0,    /* go on with the next filter or event */
+    PK_WAIT = 1,    /* hold this stream here; resume() or a waker continues it as if PK_NEXT */
+    PK_COLLECT = 2, /* collect() was called: gather the body first, then call the collected hook */
+    PK_DONE = 3     /* reply() or reset() was called: this direction is over for the filter */
+};
+
+/* The two directions of a stream. */
+enum { PK_REQUEST = 0, PK_RESPONSE = 1 };
+
+/* An IP or unix socket address. */
+typedef struct pk_address {
+    uint32_t family; /* 0 none, 4, 6, or 1 for a unix socket (bytes are zero then) */
+    uint32_t port;   /* host order */
+    uint8_t bytes[16]; /* network order; IPv4 uses the first 4 */
+    uint32_t prefix; /* for a CIDR: its length in bits; else 0 */
+    uint32_t reserved;
+} pk_address;
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,83 @@
+/* pk.balancer/1: picks an endpoint for an attempt (upstream `balancer`).
+ *
+ * Endpoints stand in an immutable snapshot; a change makes a new one. pick is a leaf: it returns at once and
+ * may read the request's fields and the clock, nothing else.
+ */
+#ifndef PKERNEL_ABI_BALANCER_H
+#define PKERNEL_ABI_BALANCER_H
+
+#include "pkernel/abi/plugin.h"
+#include "pkernel/abi/stream.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PK_BALANCER_ID "pk.balancer/1"
+#define PK_NO_ENDPOINT UINT32_MAX
+
+/* Flags of an endpoint. */
+enum {
+    PK_ENDPOINT_BACKUP = 1u,
+    PK_ENDPOINT_TRIED = 2u /* already tried for this request; pick it only if there is no other */
+};
+
+/* Counters that all workers share, on a cache line of their own. Read with relaxed atomics. The kernel keeps
+ * `in_flight` only for a balancer whose needs say PK_BALANCER_IN_FLIGHT. */
+typedef struct pk_endpoint_shared {
+    uint32_t in_flight;
+    uint32_t usable; /* 0: health, state or a limit keeps it out; may change at any moment */
+    uint64_t words[2]; /* the balancer's own; zero at first */
+} pk_endpoint_shared;
+
+typedef struct pk_endpoint {
+    pk_str address;  /* as in the config; stable identity within the upstream */
+    uint32_t weight; /* >= 1 */
+    uint32_t flags;
+    pk_endpoint_shared* shared;
+} pk_endpoint;
+
+typedef struct pk_endpoints {
+    uint32_t size;
+    uint32_t count;
+    uint32_t stride;
+    uint32_t reserved;
+    const pk_endpoint* first;
+    uint64_t version; /* of the snapshot; differs from every other of this upstream */
+} pk_endpoints;
+
+/* One choice. `candidates` are the indices that may be picked: usable, not yet tried, backups only when no primary
+ * is left. Never empty. The kernel has filtered them, so a balancer need not look at flags. */
+typedef struct pk_pick {
+    uint32_t size;
+    uint32_t worker;
+    const pk_endpoints* endpoints;
+    const uint32_t* candidates; /* null: every endpoint of the snapshot, the usual case */
+    uint32_t candidate_count;
+    uint32_t attempt; /* 1 for the first */
+    int64_t* words;   /* two words an endpoint of this snapshot, this worker's and this balancer's own; zero
+                         at first: words[2 * index], words[2 * index + 1] */
+    uint64_t random;  /* fresh random bits */
+    pk_stream* stream; /* only request, fields and find may be called */
+} pk_pick;
+
+/* needs(): */
+enum { PK_BALANCER_IN_FLIGHT = 1u, PK_BALANCER_RESULTS = 2u };
+
+typedef struct pk_balancer {
+    uint32_t size;
+    uint32_t reserved;
+    const pk_factory* factory;
+    uint32_t (*needs)(void* instance); /* [control] optional */
+    /* [worker] The index of the endpoint to try, or PK_NO_ENDPOINT. */
+    uint32_t (*pick)(void* instance, const pk_pick* choice);
+    /* [worker] Optional, with PK_BALANCER_RESULTS: how an attempt ended; cause is PK_END_..., ns its time. */
+    void (*result)(void* instance, const pk_endpoints* endpoints, uint32_t index, uint32_t cause,
+                   uint64_t ns);
+} pk_balancer;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
