@@ -1,0 +1,52 @@
+"""What /proc says about a process and its descendants: memory, descriptors, who is who."""
+import os
+
+
+def children(pid):
+    found = []
+    for task in _listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                found += [int(word) for word in file.read().split()]
+        except OSError:
+            pass
+    return found
+
+
+def _listdir(path):
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+def tree(pid):
+    """`pid` and all below it."""
+    pids = [pid]
+    for child in children(pid):
+        pids += tree(child)
+    return pids
+
+
+def rss_bytes(pid):
+    """Resident memory of the tree; pages of mapped files that several share count once a process."""
+    total = 0
+    for one in tree(pid):
+        try:
+            with open(f"/proc/{one}/statm") as file:
+                total += int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            pass
+    return total
+
+
+def fd_count(pid):
+    return sum(len(_listdir(f"/proc/{one}/fd")) for one in tree(pid))
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False

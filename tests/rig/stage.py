@@ -1,0 +1,135 @@
+"""The stage of a conversation: one proxy, its scripted origins and clients, and the waiting."""
+import os
+import re
+import socket
+import time
+
+from . import http1
+from .escapes import indented
+from .ports import Refusing
+from .proxy import SLOW, Proxy
+from .wire import Listener, Wire, pump
+
+PATIENCE_MS = int(os.environ.get("PKRIG_PATIENCE_MS", "5000"))
+ALIVE = "/pkrig-alive"
+_ALIVE_ROUTE = ("  - { name: pkrig_alive, match: { path: %s }, "
+                "handler: { respond: { status: 200, body: \"alive\" } } }\n" % ALIVE)
+
+
+class Failure(AssertionError):
+    pass
+
+
+def complete_config(text, origins):
+    """The snippet plus what every config needs, with $ORIGIN, $ORIGIN2, $DEAD filled in."""
+    if "listeners:" not in text:
+        text = 'listeners:\n  - { name: web, address: "127.0.0.1:0" }\n' + text
+    if "upstreams:" not in text:
+        text += '\nupstreams:\n  origin:\n    endpoints: [ "$ORIGIN" ]\n'
+    if "routes:" not in text:
+        text += "\nroutes:\n  - match: { path: / }\n    forward: origin\n"
+    text = re.sub(r"^routes:\n", lambda m: m[0] + _ALIVE_ROUTE, text, flags=re.M)
+    for name in sorted(origins, reverse=True):
+        text = text.replace(name, f"127.0.0.1:{origins[name]}")
+    return text
+
+
+class Stage:
+    def __init__(self, config):
+        self.origins = {"origin": Listener("origin"), "origin2": Listener("origin2")}
+        self.dead = Refusing()
+        ports = {"$ORIGIN2": self.origins["origin2"].port, "$ORIGIN": self.origins["origin"].port,
+                 "$DEAD": self.dead.port}
+        self.clients, self.current, self.log_start = {}, {}, 0
+        try:
+            self.proxy = Proxy(complete_config(config, ports))
+        except BaseException:
+            self._close_sockets()
+            raise
+
+    def _close_sockets(self):
+        for client in self.clients.values():
+            client.close()
+        for origin in self.origins.values():
+            origin.close()
+        self.dead.close()
+
+    def stop(self):
+        self._close_sockets()
+        self.proxy.stop()
+
+    def abandon(self):
+        self._close_sockets()
+        self.proxy.cleanup()
+
+    # --- waiting ---
+
+    def pump(self, until, seconds=PATIENCE_MS / 1000):
+        return pump(self.clients.values(), self.origins.values(), until,
+                    time.monotonic() + seconds * SLOW)
+
+    def connect(self, name="client", listener=None):
+        address = self.proxy.address(listener)
+        if address.startswith(("/", "unix:")):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(address.removeprefix("unix:"))
+        else:
+            host, port = address.rsplit(":", 1)
+            sock = socket.create_connection((host.strip("[]"), int(port)), 5)
+        if name in self.clients:
+            self.clients[name].close()
+        self.clients[name] = Wire(sock, name)
+        return self.clients[name]
+
+    def client(self, name):
+        return self.clients[name] if name in self.clients else self.connect(name)
+
+    def alive(self, name="pkrig"):
+        """Asks the proxy for ALIVE over client `name` (a fresh one unless it exists).
+
+        Its answer proves that the connection is in step, and that the worker's loop went round,
+        so that whatever it was going to do about earlier events of this case has been done.
+        """
+        wire = self.client(name)
+        if wire.received:
+            raise Failure(f"{name} got bytes that belong to no request:\n{indented(wire.received, '  < ')}")
+        wire.send(f"GET {ALIVE} HTTP/1.1\r\nHost: pkrig\r\n\r\n".encode())
+        found = []
+
+        def answered():
+            if not found:
+                reply = http1.read_response(wire.received, ended=wire.ended)
+                if reply:
+                    found.append(reply)
+            return found or wire.ended
+
+        self.pump(answered)
+        if not found or found[0][0].body != b"alive":
+            got = bytes(wire.received)
+            raise Failure(f"{name}: no clean answer to a probe on this connection; it got\n"
+                          f"{indented(got, '  < ')}\n  then {'reset' if wire.reset else 'end' if wire.eof else 'silence'}")
+        del wire.received[:found[0][1]]
+
+    def settle(self):
+        """A turn of the proxy's loop, on a connection of its own."""
+        self.alive("pkrig")
+        self.clients.pop("pkrig").close()
+
+    def clear(self):
+        """Ends the case: closes clients, then origins, each followed by a turn of the proxy's loop."""
+        for client in self.clients.values():
+            client.close()
+        self.clients.clear()
+        self.settle()
+        for origin in self.origins.values():
+            origin.accept()
+        left = [w for o in self.origins.values() for w in o.wires]
+        for wire in left:
+            wire.fill()
+        leftover = [(w.name, bytes(w.received)) for w in left if w.received]
+        for origin in self.origins.values():
+            origin.forget()
+            origin.accepted = 0
+        self.current.clear()
+        self.settle()
+        return leftover
