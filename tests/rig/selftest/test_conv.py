@@ -55,7 +55,7 @@ table responses
 class Conversations(unittest.TestCase):
     def test_what_is_right_passes(self):
         counts, text = play(SIMPLE + REQUESTS + RESPONSES)
-        self.assertEqual(counts, (2 + 11 + 8, 0), text)
+        self.assertEqual(counts, (2 + 12 + 8, 0), text)
 
     def test_bytes_copied_through_are_noticed(self):
         (good, bad), text = play(REQUESTS, "blind")
