@@ -1,0 +1,32 @@
+"""What our figures are held against: one line for each promise of performance.md."""
+
+from driver import scenarios, stats
+
+OURS = "pkernel"
+
+
+def of(scenario, results):
+    """A list of {"what", "value", "interval", "target", "verdict"}; empty without pkernel."""
+    ours = results.get(OURS)
+    if ours is None:
+        return []
+    found = []
+
+    def check(what, value, target, interval=None):
+        found.append({"what": what, "value": value, "interval": interval, "target": target,
+                      "verdict": stats.verdict(value, target)})
+
+    if scenario.target is not None and "ratio" in ours:
+        check("ratio to nginx", ours["ratio"], scenario.target, ours["ratio_interval"])
+    if scenario.kind == "rate" and "haproxy" in results:
+        pairs = stats.ratios(ours["samples"], results["haproxy"]["samples"])
+        check("ratio to haproxy", stats.median(pairs), scenario.target,
+              list(stats.interval(pairs)))
+    if scenario.kind == "idle":
+        check("bytes", ours["figure"], scenarios.IDLE_BYTES_MAX, ours["interval"])
+    if scenario.kind == "routes":
+        check("ratio to own S1", ours["to_own_s1"], scenarios.ROUTES_TO_OWN_S1_MAX,
+              ours["to_own_s1_interval"])
+        check("start, s", ours["start_s"], scenarios.ROUTES_START_S_MAX)
+        check("memory, MB", ours["memory"] / 1e6, scenarios.ROUTES_MEMORY_MAX / 1e6)
+    return found

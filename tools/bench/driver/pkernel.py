@@ -1,0 +1,40 @@
+"""pkernel, as a user would write its config: our defaults, one worker."""
+
+import pathlib
+
+from driver import tools
+from driver.contestants import Contestant, route_prefixes, version_of
+
+CONFIG = """listeners:
+  - {{ name: web, address: "127.0.0.1:{port}" }}
+upstreams:
+  app:
+    endpoints: [ "127.0.0.1:{origin}" ]
+routes:
+{routes}
+"""
+
+
+class Pkernel(Contestant):
+    """The build in a folder; another build can stand beside it under a name of its own."""
+
+    def __init__(self, name="pkernel", build=tools.REPOSITORY / "build"):
+        self.name = name
+        self.build = pathlib.Path(build).resolve()
+
+    def binary(self):
+        return str(self.build / "pkernel")
+
+    def version(self):
+        return version_of([self.binary(), "version"], r"(\d+\.\d+\S*)")
+
+    def config(self, variant, port, origin, folder):
+        filters = "filters: [ forwarded ], " if variant == "forwarded" else ""
+        prefixes = route_prefixes() if variant == "routes" else ["/"]
+        routes = "\n".join(f"  - {{ match: {{ path: {prefix} }}, {filters}forward: app }}"
+                           for prefix in prefixes)
+        return CONFIG.format(port=port, origin=origin, routes=routes)
+
+    def command(self, config, folder):
+        return [self.binary(), "--plugins-dir", self.build / "plugins", "--config", config,
+                "--workers", "1"]

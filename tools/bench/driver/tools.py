@@ -1,0 +1,62 @@
+"""The two programs of the bench: built when needed, and run."""
+
+import json
+import pathlib
+import subprocess
+
+from driver import processes
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+REPOSITORY = HERE.parent.parent
+BUILD = REPOSITORY / "build-bench" / "tools"
+
+
+class Failed(Exception):
+    """A run that cannot be counted, with the reason."""
+
+
+def build():
+    if not (BUILD / "CMakeCache.txt").exists():
+        _quiet(["cmake", "-S", HERE, "-B", BUILD, "-DCMAKE_BUILD_TYPE=Release"])
+    _quiet(["cmake", "--build", BUILD, "--target", "bench_backend", "bench_load", "-j2"])
+
+
+def _quiet(command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"bench: {' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+
+
+def start_backend(cpu):
+    """The origin, and its port."""
+    port = processes.free_port()
+    backend = processes.start([BUILD / "bench/bench_backend", port], cpu,
+                              stdout=subprocess.PIPE, text=True)
+    if backend.stdout.readline() != "ready\n":
+        raise Failed("the backend did not start")
+    return backend, port
+
+
+def start_load(port, cpu, *arguments):
+    command = [BUILD / "bench/bench_load", "--port", port, *arguments]
+    return processes.start(command, cpu, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def load(port, cpu, *arguments):
+    """One run of the generator. Any error or wrong answer fails it."""
+    process = start_load(port, cpu, *arguments)
+    try:
+        output, _ = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        raise Failed("bench_load hangs") from None
+    finally:
+        processes.stop(process)
+    if not output.startswith("{"):
+        raise Failed(f"bench_load ended with {process.returncode}: {output.strip()}")
+    sample = json.loads(output)
+    if sample["errors"] or sample["wrong"]:
+        raise Failed(f"{sample['errors']} errors and {sample['wrong']} wrong answers; the first: "
+                     + sample["first_failure"])
+    if sample["requests"] == 0:
+        raise Failed("no request was completed")
+    return sample
