@@ -40,7 +40,8 @@ enum {
     PK_UNSUPPORTED = 3, /* this host does not offer that */
     PK_WRONG_STATE = 4, /* legal elsewhere, not here (e.g. a head that was already sent) */
     PK_NOT_FOUND = 5,
-    PK_FAILED = 6
+    PK_FAILED = 6,
+    PK_LATER = 7 /* accepted: the answer comes by the callback, never before this call returned */
 };
 
 /* One field (header) line of a message. `name` keeps the sender's spelling; `id` is one of field_ids.h,
@@ -79,13 +80,16 @@ enum {
     PK_DATA_FLUSH = 1u /* send on at once what was given so far (SSE, gRPC); never withheld */
 };
 
-/* What a hook answers. An unknown verdict is treated as PK_DONE with a reset. */
+/* What a hook answers. A reply(), respond() or reset() made in the hook wins over whatever it answers. Breaches
+ * (an unknown verdict, PK_COLLECT without collect(), PK_DONE without one of the three, more bytes taken than
+ * offered) end the stream with PK_END_PLUGIN_ERROR: 500 while that can still be sent, else a reset. */
 typedef uint32_t pk_verdict;
 enum {
     PK_NEXT = 0,    /* go on with the next filter or event */
-    PK_WAIT = 1,    /* hold this stream here; resume() or a waker continues it as if PK_NEXT */
+    PK_WAIT = 1,    /* hold this direction here until resume() or a waker: then the resumed hook is called
+                       and its verdict stands for this one; without that hook it is PK_NEXT */
     PK_COLLECT = 2, /* collect() was called: gather the body first, then call the collected hook */
-    PK_DONE = 3     /* reply() or reset() was called: this direction is over for the filter */
+    PK_DONE = 3     /* reply(), respond() or reset() was called: the request ends here */
 };
 
 /* The two directions of a stream. */

@@ -15,6 +15,8 @@ extern "C" {
 
 #define PK_LOG_ID "pk.log/1"
 
+struct pk_stream;
+
 typedef struct pk_annotation {
     pk_str key; /* "<instance>.<key>" */
     pk_str value;
@@ -37,12 +39,14 @@ typedef struct pk_record {
     uint64_t duration_ns;       /* first byte of the head to last byte of the response */
     uint64_t upstream_head_ns;  /* start of the last attempt to its response head; 0: none came */
     uint64_t upstream_connect_ns;
-    uint64_t request_bytes;  /* of the body, as received */
-    uint64_t response_bytes; /* of the body, as sent */
+    uint64_t request_bytes;  /* of the body, as received; of a tunnel, client to origin */
+    uint64_t response_bytes; /* of the body, as sent; of a tunnel, origin to client */
     const pk_annotation* annotations;
     uint32_t annotation_count;
     uint32_t annotation_stride;
     pk_str protocol; /* "HTTP/1.1", ... */
+    struct pk_stream* stream; /* for variables.h's get and for stream.h's fields and find, nothing else; its
+                                 state is null; null when the head was malformed */
 } pk_record;
 
 typedef struct pk_log {

@@ -11,7 +11,7 @@
 typedef struct pk_timer_service {
     uint32_t size;
     uint32_t reserved;
-    /* [worker] Calls fn(s, arg) in `ns`. At most 8 a stream. *timer (optional) names it for cancel. */
+    /* [worker] Calls fn(s, arg) in `ns`. At most 8 a handle. *timer (optional) names it for cancel. */
     pk_status (*start)(pk_stream* s, uint64_t ns, void (*fn)(pk_stream* s, void* arg), void* arg,
                        uint64_t* timer);
     /* [worker] No effect when it has fired or is unknown. */

@@ -14,7 +14,8 @@
 typedef struct pk_variables {
     uint32_t size;
     uint32_t reserved;
-    /* [control] During create: turns a name into a number. PK_NOT_FOUND: no such variable (report it at
+    /* [control] During create: turns a name into a number, good for any stream and, in a log, for the record's.
+     * PK_NOT_FOUND: no such variable (report it at
      * the option's node). */
     pk_status (*resolve)(const pk_host* host, pk_str name, uint32_t* variable);
     /* [worker] Its value now; size 0 and PK_NOT_FOUND when it has none. Lives as long as the stream. */
