@@ -8,9 +8,8 @@ from . import http1
 from .conv_check import check_message, same_status
 from .escapes import indented, to_text
 from .proxy import SLOW
-from .stage import PATIENCE_MS, Failure
+from .stage import PACE_S, PATIENCE_MS, Failure
 
-PACE_S = 0.00005   # between bytes in split mode, so that the proxy sees them one by one
 PATIENCE = f"{PATIENCE_MS}ms"   # how long a step waits that names no bound
 
 
@@ -82,7 +81,7 @@ class Play:
             if not self.byte_by_byte:
                 wire.send(step.text)
             else:
-                self._send_slowly(wire, step.text)
+                self.stage.drip(wire, step.text)
         elif step.op == "half-close":
             wire.half_close()
         elif step.op == "flush":
@@ -91,13 +90,6 @@ class Play:
         else:
             self.stage.pump(lambda: not wire.pending)
             wire.close(rst=step.op == "rst")
-
-    def _send_slowly(self, wire, data):
-        for i in range(len(data)):
-            wire.send(data[i:i + 1])
-            time.sleep(PACE_S)
-            if i % 64 == 63:
-                self.stage.pump(lambda: True)
 
     # --- what a client sees ---
 

@@ -11,6 +11,8 @@ from .proxy import SLOW, Proxy
 from .wire import Listener, Wire, pump
 
 PATIENCE_MS = int(os.environ.get("PKRIG_PATIENCE_MS", "5000"))
+PACE_S = 0.00005    # between pieces in split mode, so that the proxy sees them one by one
+PIECES_MAX = 4000   # longer data is sent in so many pieces, not byte by byte
 ALIVE = "/pkrig-alive"
 _ALIVE_ROUTE = ("  - { name: pkrig_alive, match: { path: %s }, "
                 "handler: { respond: { status: 200, body: \"alive\" } } }\n" % ALIVE)
@@ -67,6 +69,15 @@ class Stage:
     def pump(self, until, seconds=PATIENCE_MS / 1000):
         return pump(self.clients.values(), self.origins.values(), until,
                     time.monotonic() + seconds * SLOW)
+
+    def drip(self, wire, data):
+        """Sends byte by byte, each on its own."""
+        step = len(data) // PIECES_MAX + 1
+        for at in range(0, len(data), step):
+            wire.send(data[at:at + step])
+            time.sleep(PACE_S)
+            if at // step % 64 == 63:
+                self.pump(lambda: True)
 
     def connect(self, name="client", listener=None):
         address = self.proxy.address(listener)
