@@ -1,0 +1,146 @@
+#include "kernel/net/loop.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace pkernel::net {
+
+namespace {
+
+constexpr int events_per_turn_max = 256;
+
+[[noreturn]] void fail(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+}  // namespace
+
+instant monotonic_now() noexcept {
+    timespec t;
+    ::clock_gettime(CLOCK_MONOTONIC, &t);
+    return std::chrono::seconds(t.tv_sec) + nanoseconds(t.tv_nsec);
+}
+
+mailbox::mailbox() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    if (fd_ < 0) fail("eventfd");
+}
+
+mailbox::~mailbox() { ::close(fd_); }
+
+bool mailbox::post(handler fn, void* target, std::uint64_t a, std::uint64_t b) {
+    {
+        std::lock_guard lock(mutex_);
+        if (waiting_.size() >= messages_max) return false;
+        waiting_.push_back({fn, target, a, b});
+        if (waiting_.size() > 1) return true;  // The first has already rung.
+    }
+    const std::uint64_t one = 1;
+    return ::write(fd_, &one, sizeof one) == sizeof one;
+}
+
+void mailbox::deliver() {
+    std::uint64_t count;
+    while (::read(fd_, &count, sizeof count) < 0 && errno == EINTR) {
+    }
+    {
+        std::lock_guard lock(mutex_);
+        waiting_.swap(delivering_);
+    }
+    for (const message& m : delivering_) m.fn(m.target, m.a, m.b);
+    delivering_.clear();
+}
+
+loop::loop()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), now_(monotonic_now()), timers_(now_) {
+    if (epoll_ < 0) fail("epoll_create1");
+    epoll_event e{};
+    e.events = EPOLLIN;
+    e.data.ptr = nullptr;  // The mailbox.
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, mailbox_.fd_, &e) < 0) fail("epoll_ctl");
+}
+
+loop::~loop() {
+    bury();
+    ::close(epoll_);
+}
+
+bool loop::add(int fd, io_target& target) {
+    epoll_event e{};
+    e.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    e.data.ptr = &target;
+    return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+bool loop::add_listener(int fd, io_target& target) {
+    epoll_event e{};
+    e.events = EPOLLIN;
+    e.data.ptr = &target;
+    return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+void loop::remove(int fd) {
+    epoll_event unused{};
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, &unused);
+}
+
+void loop::run() {
+    stopping_ = false;
+    while (!stopping_) {
+        wait_and_dispatch();
+        timers_.advance(now_);
+        run_deferred();
+        bury();
+    }
+}
+
+void loop::wait_and_dispatch() {
+    int timeout_ms = -1;
+    if (const nanoseconds gap = timers_.until_next(now_); gap.count() >= 0)
+        timeout_ms = static_cast<int>((gap.count() + 999'999) / 1'000'000);
+    if (!deferred_.empty()) timeout_ms = 0;
+    epoll_event events[events_per_turn_max];
+    const int n = ::epoll_wait(epoll_, events, events_per_turn_max, timeout_ms);
+    now_ = monotonic_now();
+    bool mail = false;
+    for (int i = 0; i < n; ++i) {
+        const std::uint32_t e = events[i].events;
+        if (!events[i].data.ptr) {
+            mail = true;
+            continue;
+        }
+        const std::uint32_t bits = (e & EPOLLIN ? io_readable : 0u) |
+                                   (e & EPOLLOUT ? io_writable : 0u) |
+                                   (e & EPOLLRDHUP ? io_peer_closed : 0u) |
+                                   (e & (EPOLLERR | EPOLLHUP) ? io_broken : 0u);
+        static_cast<io_target*>(events[i].data.ptr)->on_io(bits);
+    }
+    if (mail) mailbox_.deliver();
+}
+
+// What is deferred while this runs waits for the next turn, so that a pair of objects that wake each other
+// cannot keep the loop from its sockets.
+void loop::run_deferred() {
+    if (deferred_.empty()) return;
+    base::list<deferred, deferred> now;
+    while (!deferred_.empty()) now.push_back(deferred_.front());
+    while (!now.empty()) {
+        deferred& work = now.front();
+        work.unlink();
+        work.run_deferred();
+    }
+}
+
+void loop::bury() {
+    while (!retired_.empty()) {
+        retired& dead = retired_.front();
+        dead.unlink();
+        delete &dead;
+    }
+}
+
+}  // namespace pkernel::net

@@ -1,0 +1,128 @@
+// One worker's event loop: epoll, edge-triggered, each fd registered once for its life.
+//
+// Edge-triggered means that an io_target must remember that its fd is readable or writable until a call has said
+// EAGAIN, or a read came back short. No epoll_ctl is made per wait, and an idle connection holds no buffer.
+// (docs/decisions/ tells why this is not Asio.) Everything but mailbox::post is for the loop's thread only.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "kernel/base/list.hpp"
+#include "kernel/net/timer.hpp"
+
+namespace pkernel::net {
+
+// Bits of on_io.
+enum io_event : std::uint32_t {
+    io_readable = 1,
+    io_writable = 2,
+    io_peer_closed = 4,  // The peer sent FIN.
+    io_broken = 8        // Reset, or both directions are down.
+};
+
+class io_target {
+public:
+    // Called with io_event bits. The target may close its fd, but must not be destroyed before the batch of
+    // events ends: hand it to loop::retire.
+    virtual void on_io(std::uint32_t events) = 0;
+
+protected:
+    ~io_target() = default;
+};
+
+// What ends once the present batch of events has been handled.
+class retired : public base::list_hook<retired> {
+public:
+    virtual ~retired() = default;
+};
+
+// Work to be done before the loop waits again, after the callback that asked for it has returned.
+class deferred : public base::list_hook<deferred> {
+public:
+    virtual void run_deferred() = 0;
+
+protected:
+    ~deferred() = default;
+};
+
+// Messages from other threads. Bounded: post says no when full.
+class mailbox {
+public:
+    using handler = void (*)(void* target, std::uint64_t a, std::uint64_t b);
+    static constexpr std::size_t messages_max = 64 * 1024;
+
+    mailbox();
+    ~mailbox();
+    mailbox(const mailbox&) = delete;
+    mailbox& operator=(const mailbox&) = delete;
+
+    // Any thread. `target` must outlive the loop's run, or tell stale messages apart by a and b itself.
+    bool post(handler fn, void* target, std::uint64_t a, std::uint64_t b);
+
+private:
+    friend class loop;
+    struct message {
+        handler fn;
+        void* target;
+        std::uint64_t a, b;
+    };
+    void deliver();
+
+    int fd_;
+    std::mutex mutex_;
+    std::vector<message> waiting_;
+    std::vector<message> delivering_;
+};
+
+class loop {
+public:
+    loop();
+    ~loop();
+    loop(const loop&) = delete;
+    loop& operator=(const loop&) = delete;
+
+    // Registers for readable, writable and peer-closed, edge-triggered. False with errno when the kernel refuses.
+    // Closing the fd deregisters it.
+    bool add(int fd, io_target& target);
+    // Level-triggered, readable only: listening sockets, event and signal fds.
+    bool add_listener(int fd, io_target& target);
+    void remove(int fd);
+
+    // Runs until stop. Each turn: events, mailbox, timers, deferred work, then the retired are destroyed.
+    void run();
+    void stop() noexcept { stopping_ = true; }
+
+    // Monotonic, cached once a turn.
+    instant now() const noexcept { return now_; }
+    timer_wheel& timers() noexcept { return timers_; }
+    mailbox& messages() noexcept { return mailbox_; }
+
+    void defer(deferred& work) noexcept {
+        if (!work.linked()) deferred_.push_back(work);
+    }
+    // Takes ownership; destroyed after this turn.
+    void retire(retired* object) noexcept { retired_.push_back(*object); }
+
+private:
+    void wait_and_dispatch();
+    void run_deferred();
+    void bury();
+
+    int epoll_;
+    bool stopping_ = false;
+    instant now_;
+    timer_wheel timers_;
+    mailbox mailbox_;
+    base::list<deferred, deferred> deferred_;
+    base::list<retired, retired> retired_;
+};
+
+// Reads the monotonic clock itself.
+instant monotonic_now() noexcept;
+
+}  // namespace pkernel::net
