@@ -46,7 +46,8 @@ def run_block(block, name, only, report):
             stage = _recover(stage, report, name)
     if stage:
         try:
-            stage.stop()
+            for problem in stage.stop():
+                report(False, f"{name}: {problem}")
         except AssertionError as error:
             report(False, f"{name}: stopping the proxy after line {block.line}\n{error}")
 

@@ -1,12 +1,10 @@
 """Plays one conversation on a stage: each step either happens as written or raises Failure."""
-import json
-import os
 import re
 import time
 
 from . import http1
 from .conv_check import check_message, same_status
-from .escapes import indented, to_text
+from .escapes import indented
 from .proxy import SLOW
 from .stage import PACE_S, PATIENCE_MS, Failure
 
@@ -23,7 +21,7 @@ def seconds(word):
 class Play:
     def __init__(self, stage, case, byte_by_byte):
         self.stage, self.case, self.byte_by_byte = stage, case, byte_by_byte
-        self.access_at, self.log_at = self._access_size(), len(stage.proxy.lines)
+        self.log_at = len(stage.proxy.lines)
         self.clock = time.monotonic()
 
     def run(self):
@@ -236,48 +234,9 @@ class Play:
 
     # --- logs ---
 
-    def _access_file(self):
-        return self.stage.proxy.dir / "access.log"
-
-    def _access_size(self):
-        try:
-            return os.stat(self._access_file()).st_size
-        except OSError:
-            return 0
-
     def _access(self, step):
-        """The next access-log line of this case holds these members; a value "~re" is a regex."""
-        line = []
-
-        def written():
-            try:
-                with open(self._access_file(), "rb") as file:
-                    file.seek(self.access_at)
-                    text = file.readline()
-            except OSError:
-                return False
-            if text.endswith(b"\n"):
-                line.append(text)
-            return bool(line)
-
-        deadline = time.monotonic() + 5 * SLOW
-        while not written() and time.monotonic() < deadline:
-            self.stage.settle()
-        if not line:
-            raise Failure("no access-log line within 5 s")
-        self.access_at += len(line[0])
-        try:
-            got = json.loads(line[0])
-        except ValueError as error:
-            raise Failure(f"not JSON ({error}): {line[0]!r}") from None
-        for key, want in json.loads(step.text).items():
-            have = got.get(key, "(absent)")
-            if isinstance(want, str) and want.startswith("~"):
-                fits = re.search(want[1:], str(have))
-            else:
-                fits = have == want
-            if not fits:
-                raise Failure(f"access log: expected {key} = {want!r}, got {have!r} in {to_text(line[0])}")
+        """Some line of the access log has these members; looked for when the proxy has ended."""
+        self.stage.expect_access(f"{self.case.name}: line {step.line}", step.text)
 
     def _log(self, step):
         self.stage.proxy.wait_log(step.text, 5 * SLOW, self.log_at)

@@ -135,19 +135,23 @@ class Proxy:
             raise ProxyError(f"still running after {wait * SLOW:.0f} s\n{self.log}") from None
 
     def stop(self, wait=10):
-        """SIGTERM; exit code 0 and no sanitizer report, or an error that carries the log."""
+        """finish(), then removes all traces."""
         try:
-            if self.process.poll() is None:
-                self.process.terminate()
-            code = self.wait_exit(wait)
-            self._reader.join(5)
-            report = next((line for line in self.lines if REPORT.search(line)), None)
-            if report:
-                raise ProxyError(f"sanitizer report: {report}\n{self.log}")
-            if code != 0:
-                raise ProxyError(f"exit code {code}, not 0\n{self.log}")
+            self.finish(wait)
         finally:
             self.cleanup()
+
+    def finish(self, wait=10):
+        """SIGTERM; exit code 0 and no sanitizer report, or an error that carries the log."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        code = self.wait_exit(wait)
+        self._reader.join(5)
+        report = next((line for line in self.lines if REPORT.search(line)), None)
+        if report:
+            raise ProxyError(f"sanitizer report: {report}\n{self.log}")
+        if code != 0:
+            raise ProxyError(f"exit code {code}, not 0\n{self.log}")
 
     def cleanup(self):
         """Ends what is left of its process group and removes its directory. Safe at any time."""

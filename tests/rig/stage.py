@@ -4,7 +4,7 @@ import re
 import socket
 import time
 
-from . import http1
+from . import access_log, http1
 from .escapes import indented
 from .ports import Refusing
 from .proxy import SLOW, Proxy
@@ -42,7 +42,7 @@ class Stage:
         self.dead = Refusing()
         ports = {"$ORIGIN2": self.origins["origin2"].port, "$ORIGIN": self.origins["origin"].port,
                  "$DEAD": self.dead.port}
-        self.clients, self.current, self.log_start = {}, {}, 0
+        self.clients, self.current, self.expected_access = {}, {}, []
         try:
             self.proxy = Proxy(complete_config(config, ports))
         except BaseException:
@@ -57,8 +57,16 @@ class Stage:
         self.dead.close()
 
     def stop(self):
+        """Stops the proxy; the access-log lines that were expected and are not there, as texts."""
         self._close_sockets()
-        self.proxy.stop()
+        try:
+            self.proxy.finish()
+            return access_log.missing(self.proxy.dir / "access.log", self.expected_access)
+        finally:
+            self.proxy.cleanup()
+
+    def expect_access(self, title, members):
+        self.expected_access.append((title, members))
 
     def abandon(self):
         self._close_sockets()
