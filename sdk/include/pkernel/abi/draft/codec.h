@@ -157,8 +157,7 @@ typedef struct pk_codec {
     void (*respond)(pk_codec_stream* s, uint32_t status, pk_field_view fields);
     /* So many bytes of body wait in all, `flags` PK_DATA_FLUSH: do not withhold them. */
     void (*available)(pk_codec_stream* s, uint64_t bytes, uint32_t flags);
-    /* No more body after what waits; then these trailers (live until write returns the last of it:
-     * copied by the codec if it keeps them longer). */
+    /* No more body after what waits; then these trailers, whose views live for the call. */
     void (*end)(pk_codec_stream* s, pk_field_view trailers);
     /* The kernel ends the stream; cause is PK_END_..., output that waits for it is gone.
      * stream_closed follows. */
