@@ -25,7 +25,8 @@ def missing(path, expected):
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         return [f"no access log: {error}"]
-    problems = [f"the access log ends inside a line: {to_text(lines[-1])}"] if lines.pop() else []
+    last = lines.pop()
+    problems = [f"the access log ends inside a line: {to_text(last)}"] if last else []
     for line in lines:
         try:
             if not isinstance(json.loads(line.decode("utf-8")), dict):

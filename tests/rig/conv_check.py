@@ -25,6 +25,8 @@ def quoted(text):
 
 
 def check_message(message, checks):
+    if message.start.startswith(b"HTTP/1.0"):
+        raise Failure(f"the proxy speaks HTTP/1.1, also to HTTP/1.0: {message.start!r}")
     for mark, text, line in checks:
         problem = _CHECKS[mark](message, text)
         if problem:

@@ -3,7 +3,7 @@ import re
 import time
 
 from . import http1
-from .conv_check import check_message, same_status
+from .conv_check import check_message, difference, quoted, same_status
 from .escapes import indented
 from .proxy import SLOW
 from .stage import PACE_S, PATIENCE_MS, Failure
@@ -153,6 +153,8 @@ class Play:
                 raise Failure(f"expected nothing yet; got\n{indented(wire.received, '  < ')}")
             return
         word = words[0]
+        if word == "begun":
+            return self._begun(wire, quoted(step.text.split(None, 1)[1]))
         if word not in ("closed", "reset", "ended"):
             raise Failure(f"unknown state {step.text!r}")
         if not self._ends(wire, word, seconds(opts.get("within", PATIENCE))):
@@ -160,6 +162,15 @@ class Play:
         self._not_before(opts)
         if wire.received:
             raise Failure(f"bytes before the end:\n{indented(wire.received, '  < ')}")
+
+    def _begun(self, wire, want):
+        """Of the response that is under way, exactly this much of the body has come."""
+        def so_far():
+            found = b"\r\n\r\n" in wire.received and http1.read_response(wire.received, ended=True)
+            return found[0].body if found else None
+
+        if not self.stage.pump(lambda: so_far() == want or wire.ended) or so_far() != want:
+            raise Failure(f"expected a response begun with (-), got (+)\n{difference(want, so_far() or b'')}")
 
     # --- what an origin sees ---
 

@@ -2,7 +2,7 @@
 import re
 
 from . import http1
-from .conv_check import difference, quoted, same_status
+from .conv_check import check_message, difference, quoted, same_status
 from .escapes import indented
 from .stage import Failure
 
@@ -203,6 +203,8 @@ class ResponseRow:
         return found[0] if found else None
 
     def _judge(self, reply, client):
+        if reply:
+            check_message(reply, [])
         words = self.row.verdict.split(None, 1)
         statuses, body = words[0], words[1] if len(words) > 1 else None
         if reply is None:

@@ -22,7 +22,6 @@ class Message:
     trailers: list = field(default_factory=list)
     raw: bytes = b""
     complete: bool = True   # False: cut short
-    chunks: list = field(default_factory=list)
 
     def all(self, name):
         return [v for n, v in self.fields if n.lower() == name.lower().encode()]
@@ -93,6 +92,14 @@ def _framing(message):
 
 def _chunked(message, buf, at):
     """Fills body and trailers; returns the end, or None for more bytes."""
+    body = bytearray()
+    try:
+        return _chunks(message, buf, at, body)
+    finally:
+        message.body = bytes(body)
+
+
+def _chunks(message, buf, at, body):
     while True:
         eol = buf.find(b"\r\n", at)
         if eol < 0:
@@ -105,8 +112,7 @@ def _chunked(message, buf, at):
         size, at = int(line, 16), eol + 2
         if size == 0:
             break
-        message.body += bytes(buf[at:at + size])
-        message.chunks.append(size)
+        body += buf[at:at + size]
         if len(buf) < at + size + 2:
             return None
         if buf[at + size:at + size + 2] != b"\r\n":
