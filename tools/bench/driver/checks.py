@@ -3,6 +3,7 @@
 from driver import scenarios, stats
 
 OURS = "pkernel"
+AGAINST = "against"
 
 
 def of(scenario, results):
@@ -22,11 +23,15 @@ def of(scenario, results):
         pairs = stats.ratios(ours["samples"], results["haproxy"]["samples"])
         check("ratio to haproxy", stats.median(pairs), scenario.target,
               list(stats.interval(pairs)))
-    if scenario.kind == "idle":
-        check("bytes", ours["figure"], scenarios.IDLE_BYTES_MAX, ours["interval"])
+    if scenario.figure_max is not None:
+        check(scenario.unit, ours["figure"], scenario.figure_max, ours["interval"])
     if scenario.kind == "routes":
         check("ratio to own S1", ours["to_own_s1"], scenarios.ROUTES_TO_OWN_S1_MAX,
               ours["to_own_s1_interval"])
         check("start, s", ours["start_s"], scenarios.ROUTES_START_S_MAX)
         check("memory, MB", ours["memory"] / 1e6, scenarios.ROUTES_MEMORY_MAX / 1e6)
+    if AGAINST in results:  # No promise: what a change did.
+        pairs = stats.ratios(ours["samples"], results[AGAINST]["samples"])
+        check("ratio to the build in --against", stats.median(pairs), None,
+              list(stats.interval(pairs)))
     return found

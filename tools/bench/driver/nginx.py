@@ -17,7 +17,7 @@ worker_rlimit_nofile 20000;
 {user}
 pid {folder}/nginx.pid;
 error_log {folder}/error.log crit;
-events {{ worker_connections 18000; multi_accept on; }}
+events {{ worker_connections 18000; }}
 http {{
     access_log off;
     tcp_nopush off;
@@ -33,6 +33,9 @@ http {{
     proxy_set_header Connection "";
     proxy_set_header Host $http_host;{forwarded}
     proxy_max_temp_file_size 0;
+    proxy_buffer_size 32k;
+    proxy_buffers 8 32k;
+    proxy_busy_buffers_size 128k;
     upstream app {{
         server 127.0.0.1:{origin};
         keepalive 512;

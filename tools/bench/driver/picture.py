@@ -8,12 +8,14 @@ COLOURS = {"nginx": "#8a94a3", "haproxy": "#b9c0cb", "pkernel": "#2563a8"}
 OTHER = "#d9a441"
 WIDTH, LEFT, BAR, GAP, GROUP = 860, 250, 16, 5, 22
 SCALE = 320  # Pixels for a ratio of 1.
-RATIO_MAX = 1.35
+RATIO_MAX = 1.2
 
 
 def _text(x, y, text, size=13, anchor="start", weight="normal", fill="#1f2733"):
     return (f'<text x="{x}" y="{y}" font-size="{size}" text-anchor="{anchor}" '
-            f'font-weight="{weight}" fill="{fill}">{html.escape(text)}</text>')
+            f'font-weight="{weight}" fill="{fill}" stroke="#fff" '
+            'stroke-width="3" paint-order="stroke" stroke-linejoin="round">'
+            f'{html.escape(text)}</text>')
 
 
 def _bar(y, name, ratio, label):
@@ -29,30 +31,41 @@ def _bar(y, name, ratio, label):
     return parts
 
 
+def _worst(checks):
+    verdicts = {check["verdict"] for check in checks}
+    return next((f" · {verdict}" for verdict in ("miss", "noise", "pass") if verdict in verdicts),
+                "")
+
+
 def _group(y, scenario):
     results = scenario["contestants"]
     base = results.get("nginx", next(iter(results.values())))["figure"]
-    target = scenario.get("target")
+    target = scenario["target"]
+    if scenario["figure_max"]:
+        target = scenario["figure_max"] / base
     parts = [_text(20, y + 13, scenario["id"], 14, weight="bold"),
              _text(60, y + 13, scenario["title"], 13)]
     y += 21
-    top = y
+    bottom = y + len(results) * (BAR + GAP) - GAP
+    line = []
+    if target and target < RATIO_MAX:
+        x = LEFT + target * SCALE
+        line = [f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y - 3}" y2="{bottom + 3}" '
+                'stroke="#c2352b" stroke-width="2" stroke-dasharray="4 2"/>']
     for name, result in results.items():
         ratio = result.get("ratio") or result["figure"] / base
         label = f"{number(result['figure'])} {scenario['unit']}"
         if result["figure"] != base:
-            label += f"   {ratio:.2f}"
-        verdicts = {check["verdict"] for check in scenario["checks"]} if name == "pkernel" else ()
-        if verdicts:
-            worst = next(v for v in ("miss", "noise", "pass") if v in verdicts)
-            label += f"   {worst}"
+            label += f" · {ratio:.2f}"
+        if "start_s" in result:
+            label += f" · start {result['start_s']:.2f} s, {result['memory'] / 1e6:.0f} MB"
+        if name == "pkernel":
+            label += _worst(scenario["checks"])
         parts += _bar(y, name, ratio, label)
         y += BAR + GAP
-    if target:
-        x = LEFT + target * SCALE
-        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 3}" y2="{y - GAP + 3}" '
-                     'stroke="#c2352b" stroke-width="2" stroke-dasharray="4 2"/>')
-    return y + GROUP - GAP, parts
+    bars = [part for part in parts if not part.startswith("<text")]
+    labels = [part for part in parts if part.startswith("<text")]
+    return y + GROUP - GAP, bars + line + labels
 
 
 def draw(report):
@@ -65,8 +78,8 @@ def draw(report):
         _text(20, 32, "What a request costs: CPU time of the proxy, as a ratio to nginx", 18,
               weight="bold"),
         _text(20, 52, f"{versions}. Lower is better; dashed: our target.", 12, fill="#4a5565"),
-        _text(20, 69, f"{about['date']}, commit {about['commit']}, {about['cpus']} × {about['cpu']},"
-              f" Linux {about['kernel']}", 12, fill="#4a5565")]
+        _text(20, 69, f"{about['date']}, commit {about['commit']}, {about['cpus']} × "
+              f"{about['cpu']}, Linux {about['kernel']}", 12, fill="#4a5565")]
     height = y + 6
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" '

@@ -25,7 +25,7 @@ def start(command, cpu, log=None, **options):
 
     def prepare():
         os.sched_setaffinity(0, {cpu})
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
     output = {}
     if log is not None:

@@ -1,7 +1,7 @@
 """The report of a run: a JSON file and its picture.
 
 A run of some scenarios replaces these and keeps the others, each with the date and commit of its
-own run, so that a single scenario can be measured again.
+own run, so that a single scenario can be measured again. What another machine measured is not kept.
 """
 
 import json
@@ -17,8 +17,9 @@ def write(folder, name, report):
     target = folder / f"{name}.json"
     if target.exists():
         earlier = json.loads(target.read_text())
-        report = dict(report, versions=earlier["versions"] | report["versions"],
-                      scenarios=earlier["scenarios"] | report["scenarios"])
+        if _same_machine(earlier["machine"], report["machine"]):
+            report = dict(report, versions=earlier["versions"] | report["versions"],
+                          scenarios=earlier["scenarios"] | report["scenarios"])
     order = [scenario.id for scenario in scenarios.ALL]
     report["scenarios"] = {key: report["scenarios"][key] for key in order
                            if key in report["scenarios"]}
@@ -26,6 +27,10 @@ def write(folder, name, report):
     drawing = folder / f"{name}.svg"
     drawing.write_text(picture.draw(report))
     return target, drawing
+
+
+def _same_machine(one, other):
+    return all(one[key] == other[key] for key in ("cpu", "cpus", "kernel"))
 
 
 def _rounded(value):

@@ -61,7 +61,8 @@ class Session:
             results, foreign = self._requests(scenario)
         self.progress.clear()
         return {"id": scenario.id, "title": scenario.title, "unit": scenario.unit,
-                "target": scenario.target, "date": about["date"], "commit": about["commit"],
+                "target": scenario.target, "figure_max": scenario.figure_max,
+                "date": about["date"], "commit": about["commit"],
                 "alternations": self.times, "foreign_share": foreign,
                 "seconds": time.monotonic() - began, "contestants": results,
                 "checks": checks.of(scenario, results)}

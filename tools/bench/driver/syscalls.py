@@ -20,7 +20,8 @@ REQUESTS_TRACED = 4_000
 def per_request(contestant, scenario, load_cpu, report_file):
     """{"total": 4.1, "by": {"recvfrom": 2.0, ...}, "tool": "perf"}, or None without a tool."""
     for tool, command, requests, read in (
-            ("perf", _perf, REQUESTS, _read_perf), ("strace", _strace, REQUESTS_TRACED, _read_strace)):
+            ("perf", _perf, REQUESTS, _read_perf),
+            ("strace", _strace, REQUESTS_TRACED, _read_strace)):
         if shutil.which(tool) is None:
             continue
         counts = _count(command(contestant.pids(), report_file), contestant, scenario, load_cpu,

@@ -43,8 +43,10 @@ def scenario_lines(scenario):
         interval = ""
         if check["interval"]:
             interval = " [{}, {}]".format(*map(number, check["interval"]))
-        lines.append(f"  {check['verdict'].upper():5} {check['what']}: {number(check['value'])}"
-                     f"{interval}, target ≤ {number(check['target'])}")
+        line = f"  {check['verdict'].upper():5} {check['what']}: {number(check['value'])}{interval}"
+        if check["target"] is not None:
+            line += f", target ≤ {number(check['target'])}"
+        lines.append(line)
     if scenario["foreign_share"] > 0.05:
         lines.append(f"  NOTE others used {scenario['foreign_share']:.0%} of the proxy's CPU"
                      " meanwhile: only the ratios are to be trusted")

@@ -24,7 +24,8 @@ def build():
 def _quiet(command):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode != 0:
-        raise SystemExit(f"bench: {' '.join(map(str, command))} failed:\n{done.stdout}{done.stderr}")
+        raise SystemExit(f"bench: {' '.join(map(str, command))} failed:\n"
+                         f"{done.stdout}{done.stderr}")
 
 
 def start_backend(cpu):

@@ -1,7 +1,7 @@
-// The bytes of every body, known to both ends, so that neither has to trust the proxy between them.
+// The bytes of every body, known to both ends, so that neither trusts the proxy between them.
 //
-// The pattern repeats after a prime number of bytes: a run of it says at which offset it belongs, so
-// bytes lost, doubled or swapped by a proxy show, wherever its buffers end.
+// The pattern repeats after a prime number of bytes: a run of it says at which offset it belongs,
+// so bytes lost, doubled or swapped by a proxy show, wherever its buffers end.
 
 #pragma once
 
