@@ -78,5 +78,11 @@ def _raw(message, text):
         return f"the bytes differ (- expected, + got):\n{difference(want, message.raw)}"
 
 
-_CHECKS = {"|": _has, "!": _lacks, "~": _matches, "=": _body, "^": _body_prefix, "+": _trailer,
+def _nowhere(message, text):
+    found = re.search(text.encode(), message.raw)
+    if found:
+        return f"nothing was to match {text}; got\n{difference(b'', message.raw)}"
+
+
+_CHECKS = {"-": _nowhere, "|": _has, "!": _lacks, "~": _matches, "=": _body, "^": _body_prefix, "+": _trailer,
            "@": _raw}

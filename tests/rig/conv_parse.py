@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from .escapes import to_bytes
 
 _STEP = re.compile(r"(client\d*|origin\d*|access|log)\s+(>|<|:|connect|half-close|close|rst|flush)(?:\s(.*))?$")
-_CHECK = re.compile(r"([|!~=^+@])\s(.*)$")
+_CHECK = re.compile(r"([|!~=^+@-])\s(.*)$")
 
 
 class ConvError(Exception):

@@ -26,7 +26,7 @@ def complete_config(text, origins):
     """The snippet plus what every config needs, with $ORIGIN, $ORIGIN2, $DEAD filled in."""
     if "listeners:" not in text:
         text = 'listeners:\n  - { name: web, address: "127.0.0.1:0" }\n' + text
-    if "upstreams:" not in text:
+    if "upstreams:" not in text and ("routes:" not in text or "forward:" in text):
         text += '\nupstreams:\n  origin:\n    endpoints: [ "$ORIGIN" ]\n'
     if "routes:" not in text:
         text += "\nroutes:\n  - match: { path: / }\n    forward: origin\n"
