@@ -175,8 +175,9 @@ typedef struct pk_stream_api {
     pk_status (*annotate)(struct pk_stream* s, pk_str key, pk_str value);
 
     /* The head of a streamed response, 200..599, fields copied; content_length -1: not known. Then emit, then
-     * finish. From a handler; from a filter it is a reply (rules 2 and 3) that goes on: return PK_DONE. The
-     * first emit may follow at once, more is asked for by drained(PK_RESPONSE). */
+     * finish. From a handler: its request goes on being delivered until finish. From a filter it is a reply
+     * (rules 2 and 3) that goes on: return PK_DONE. The first emit may follow in the same callback, more is
+     * asked for by drained(PK_RESPONSE). */
     pk_status (*respond)(struct pk_stream* s, uint32_t status, pk_field_view fields,
                          int64_t content_length);
     /* The end of what this handle emits, with these trailers (copied, may be none). A responder must call it. A
