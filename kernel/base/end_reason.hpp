@@ -1,0 +1,16 @@
+// How a stream ended: every limit and timer has a name, which is the log's end_reason, the error page's cause,
+// the docs' anchor and the test's id (behaviour L8).
+
+#pragma once
+
+#include <cstdint>
+
+namespace pkernel::base {
+
+// `word` is static text.
+struct end_reason {
+    std::uint32_t cause = 0;  // PK_END_...
+    const char* word = "complete";
+};
+
+}  // namespace pkernel::base

@@ -1,0 +1,124 @@
+// Bytes that wait to go on: slices in order, with their total. Keeps its storage, so a warm one allocates nothing.
+
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "kernel/base/block.hpp"
+
+namespace pkernel::base {
+
+class slice_queue {
+public:
+    slice_queue() = default;
+    slice_queue(const slice_queue&) = delete;
+    slice_queue& operator=(const slice_queue&) = delete;
+
+    bool empty() const noexcept { return count_ == 0; }
+    std::size_t count() const noexcept { return count_; }
+    std::size_t bytes() const noexcept { return bytes_; }
+
+    void push(slice s) {
+        if (s.empty()) return;
+        if (first_ + count_ == capacity_) make_room();
+        bytes_ += s.size();
+        at()[first_ + count_++] = std::move(s);
+    }
+
+    slice& front() noexcept { return at()[first_]; }
+    const slice* begin() const noexcept { return at() + first_; }
+
+    slice pop() noexcept {
+        slice s = std::move(front());
+        bytes_ -= s.size();
+        drop_first();
+        return s;
+    }
+
+    // Drops the first `n` bytes.
+    void consume(std::size_t n) noexcept {
+        bytes_ -= n;
+        while (n > 0) {
+            slice& s = front();
+            if (n < s.size()) {
+                s.drop_front(n);
+                return;
+            }
+            n -= s.size();
+            s = slice();
+            drop_first();
+        }
+    }
+
+    // Moves the first `n` bytes to the end of `to`.
+    void move_to(slice_queue& to, std::size_t n) {
+        while (n > 0) {
+            slice& s = front();
+            if (n < s.size()) {
+                to.push(s.front(n));
+                consume(n);
+                return;
+            }
+            n -= s.size();
+            to.push(pop());
+        }
+    }
+
+    // The first slices as vectors for a write; how many were filled.
+    int gather(iovec* out, int max) const noexcept {
+        const auto n = count_ < static_cast<std::size_t>(max) ? static_cast<int>(count_) : max;
+        for (int i = 0; i < n; ++i) {
+            const slice& s = begin()[i];
+            out[i] = {const_cast<char*>(s.data()), s.size()};
+        }
+        return n;
+    }
+
+    pk_slice_view view() const noexcept {
+        return {count_ ? begin()->raw() : nullptr, static_cast<std::uint32_t>(count_),
+                sizeof(slice)};
+    }
+
+    void clear() noexcept {
+        while (count_ > 0) {
+            front() = slice();
+            drop_first();
+        }
+        bytes_ = 0;
+    }
+
+private:
+    static constexpr std::size_t inline_max = 6;
+
+    slice* at() noexcept { return heap_ ? heap_.get() : inline_; }
+    const slice* at() const noexcept { return heap_ ? heap_.get() : inline_; }
+    void drop_first() noexcept {
+        ++first_;
+        if (--count_ == 0) first_ = 0;
+    }
+    void make_room() {
+        if (first_ > 0 && first_ >= capacity_ / 2) {
+            std::move(at() + first_, at() + first_ + count_, at());
+            first_ = 0;
+            return;
+        }
+        std::unique_ptr<slice[]> larger(new slice[capacity_ * 2]);
+        std::move(at() + first_, at() + first_ + count_, larger.get());
+        heap_ = std::move(larger);
+        capacity_ *= 2;
+        first_ = 0;
+    }
+
+    std::size_t first_ = 0;
+    std::size_t count_ = 0;
+    std::size_t capacity_ = inline_max;
+    std::size_t bytes_ = 0;
+    slice inline_[inline_max];
+    std::unique_ptr<slice[]> heap_;
+};
+
+}  // namespace pkernel::base

@@ -1,0 +1,388 @@
+#include "kernel/upstream/connection.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "kernel/base/check.hpp"
+#include "kernel/net/socket.hpp"
+
+namespace pkernel::upstream {
+
+namespace {
+
+constexpr int vectors_per_write = 32;
+
+failure_kind connect_failure(int why) noexcept {
+    if (why == ECONNREFUSED || why == ENOENT) return failure_kind::connect_refused;
+    if (why == ETIMEDOUT) return failure_kind::connect_timeout;
+    return failure_kind::connect_unreachable;
+}
+
+}  // namespace
+
+connection::connection(net::loop& loop, base::block_pool& blocks, const peer_key& key)
+    : loop_(loop), blocks_(blocks), key_(key), timer_(&on_timer, this) {}
+
+connection::~connection() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+bool connection::connect(const socket_address& to, net::nanoseconds timeout, connection_user& user,
+                         failure* why) {
+    bool done = false;
+    fd_ = net::connect_to(to.get(), to.size, &done);
+    if (fd_ < 0 || !loop_.add(fd_, *this)) {
+        *why = {connect_failure(errno)};
+        return false;
+    }
+    user_ = &user;
+    time(timing::connect, timeout);  // A connect that is done already is told by the first event.
+    return true;
+}
+
+void connection::connected() {
+    phase_ = phase::idle;
+    timing_ = timing::none;
+    user_->on_connected();
+}
+
+void connection::begin(connection_user& user, const exchange& what) {
+    PK_CHECK(phase_ == phase::idle && out_.empty());
+    user_ = &user;
+    what_ = what;
+    phase_ = phase::head;
+    timing_ = timing::none;
+    request_ended_ = write_failed_ = got_bytes_ = in_trailers_ = surplus_ = false;
+    begin_ = end_ = seen_ = informational_ = 0;
+    sent_ = left_ = 0;
+    framing_ = {};
+    chunks_ = {};
+    idle_hint_.reset();
+    ++exchanges_;
+}
+
+void connection::flush() {
+    if (phase_ == phase::closed || phase_ == phase::connecting) return;
+    const bool had = !out_.empty();
+    while (!out_.empty() && writable_) {
+        iovec parts[vectors_per_write];
+        const int n = out_.gather(parts, vectors_per_write);
+        const auto r = net::send_some(fd_, parts, n, false);
+        if (r.status == net::io_status::done) {
+            out_.consume(r.bytes);
+            sent_ += r.bytes;
+            continue;
+        }
+        if (r.status == net::io_status::would_block) {
+            writable_ = false;
+            break;
+        }
+        // The origin may have answered before it closed: what it said can still be read.
+        write_failed_ = true;
+        out_.clear();
+        readable_ = true;
+        read();
+        return;
+    }
+    if (phase_ != phase::head && phase_ != phase::body) return;
+    if (!out_.empty())
+        time(timing::send, what_.limits->send);
+    else if (phase_ == phase::head)
+        {
+        if (request_ended_)
+            time(timing::response, what_.limits->response);
+        else
+            timing_ = timing::none;
+    }
+    if (had && out_.bytes() == 0 && !request_ended_) user_->on_send_drained();
+}
+
+void connection::on_io(std::uint32_t events) {
+    if (phase_ == phase::closed) return;
+    if (phase_ == phase::connecting) {
+        const int why = net::connect_error(fd_);
+        if (why != 0) return fail(connect_failure(why));
+        if (!(events & net::io_writable)) return;
+        writable_ = true;
+        return connected();
+    }
+    if (events & net::io_writable) writable_ = true;
+    if (events & (net::io_peer_closed | net::io_broken)) peer_closed_ = true;
+    if (events & (net::io_readable | net::io_peer_closed | net::io_broken)) readable_ = true;
+    if (phase_ == phase::idle) {
+        // Silence is all that may come: anything else ends it.
+        if (readable_) fail(failure_kind::closed);
+        return;
+    }
+    if ((events & net::io_writable) && !out_.empty()) flush();
+    if (readable_) read();
+}
+
+void connection::resume_reading() {
+    if (!reading_ && readable_) read();
+}
+
+void connection::read() {
+    if (reading_) return;
+    reading_ = true;
+    while (phase_ == phase::head || phase_ == phase::body) {
+        if (phase_ == phase::body && !user_->wants_data()) break;
+        if (phase_ != phase::head && phase_ != phase::body) break;
+        if (begin_ < end_ && (phase_ == phase::head ? take_head() : take_body())) continue;
+        if (!fill()) break;
+    }
+    reading_ = false;
+    if (phase_ == phase::closed || begin_ == end_) in_.reset();
+}
+
+// Room for at least one byte after what is buffered. False when the head can grow no further.
+bool connection::make_room() {
+    if (phase_ == phase::body && begin_ == end_) {
+        const bool much = framing_.kind != http::body_kind::length || left_ > 4096;
+        in_ = base::block_ref::adopt(much ? blocks_.take_large() : blocks_.take_small());
+        begin_ = end_ = 0;
+        return true;
+    }
+    if (!in_) {
+        in_ = base::block_ref::adopt(blocks_.take_small());
+        begin_ = end_ = 0;
+    }
+    if (end_ < in_->capacity) return true;
+    const std::size_t kept = end_ - begin_;
+    const std::size_t most = what_.limits->head.head_max + base::block_pool::small_size;
+    if (kept >= most) return false;
+    auto larger = base::block_ref::adopt(blocks_.take_sized(most));
+    std::memcpy(larger->data(), in_->data() + begin_, kept);
+    in_ = std::move(larger);
+    begin_ = 0;
+    end_ = static_cast<std::uint32_t>(kept);
+    return true;
+}
+
+bool connection::fill() {
+    if (!readable_) return false;
+    if (!make_room()) {
+        fail(failure_kind::bad_response, {502, "response_head_too_large"});
+        return false;
+    }
+    const std::size_t room = in_->capacity - end_;
+    const auto r = net::receive(fd_, in_->data() + end_, room);
+    switch (r.status) {
+        case net::io_status::done:
+            end_ += static_cast<std::uint32_t>(r.bytes);
+            got_bytes_ = true;
+            // A short read has emptied the socket; only a FIN seen before can be behind it.
+            if (r.bytes < room && !peer_closed_) readable_ = false;
+            if (phase_ == phase::body) time(timing::stall, what_.limits->stall);
+            return true;
+        case net::io_status::would_block: readable_ = false; return false;
+        case net::io_status::end:
+            readable_ = false;
+            peer_closed_ = true;
+            peer_ended();
+            return false;
+        case net::io_status::failed:
+            fail(failure_kind::reset);
+            return false;
+    }
+    return false;
+}
+
+void connection::peer_ended() {
+    if (phase_ == phase::body && framing_.kind == http::body_kind::until_close)
+        return finish_response();
+    fail(failure_kind::closed);
+}
+
+bool connection::take_head() {
+    std::size_t used = 0;
+    http::parse_fault fault;
+    const auto r = http::parse_response(buffered(), seen_, what_.limits->head, *what_.into, &used,
+                                        fault);
+    if (r == http::parse_result::need_more) {
+        what_.into->headers.clear();
+        seen_ = end_ - begin_;
+        return false;
+    }
+    if (r == http::parse_result::bad ||
+        !http::response_framing(*what_.into, what_.to_head, what_.to_connect, framing_, fault)) {
+        fail(failure_kind::bad_response, fault);
+        return true;
+    }
+    begin_ += static_cast<std::uint32_t>(used);
+    seen_ = 0;
+    const auto status = what_.into->status;
+    if (status == 101) {
+        fail(failure_kind::bad_response, {502, "unasked_upgrade"});
+        return true;
+    }
+    if (status < 200) {
+        if (++informational_ > what_.limits->informational_max) {
+            fail(failure_kind::bad_response, {502, "too_many_informational"});
+            return true;
+        }
+        user_->on_informational();
+        what_.into->headers.clear();
+        return true;
+    }
+    take_idle_hint();
+    phase_ = phase::body;
+    left_ = framing_.length;
+    time(timing::stall, what_.limits->stall);
+    const bool empty = framing_.kind == http::body_kind::none ||
+                       (framing_.kind == http::body_kind::length && left_ == 0);
+    user_->on_response_head(framing_);
+    if (empty && phase_ == phase::body) finish_response();
+    return true;
+}
+
+// "timeout=5" of the Keep-Alive field, which Node sends, less one second (behaviour F7).
+void connection::take_idle_hint() {
+    const pk_field* f = what_.into->headers.find(PK_FIELD_KEEP_ALIVE);
+    if (!f) return;
+    const auto value = http::to_view(f->value);
+    const auto at = value.find("timeout=");
+    if (at == std::string_view::npos) return;
+    std::int64_t seconds = 0;
+    for (std::size_t i = at + 8; i < value.size() && value[i] >= '0' && value[i] <= '9'; ++i)
+        if ((seconds = seconds * 10 + (value[i] - '0')) > 86'400) break;
+    idle_hint_ = std::chrono::seconds(seconds > 1 ? seconds - 1 : 0);
+}
+
+void connection::hand_over(std::size_t n) {
+    base::slice data(in_->data() + begin_, n, in_.get());
+    begin_ += static_cast<std::uint32_t>(n);
+    user_->on_response_data(std::move(data));
+}
+
+// Answers whether anything of the buffer was used.
+bool connection::take_body() {
+    switch (framing_.kind) {
+        case http::body_kind::length: {
+            const std::size_t n = std::min<std::uint64_t>(left_, end_ - begin_);
+            left_ -= n;
+            hand_over(n);
+            if (left_ == 0 && phase_ == phase::body) finish_response();
+            return true;
+        }
+        case http::body_kind::until_close: hand_over(end_ - begin_); return true;
+        case http::body_kind::chunked: return in_trailers_ ? take_trailers() : take_chunked();
+        case http::body_kind::none: return false;
+    }
+    return false;
+}
+
+bool connection::take_chunked() {
+    http::parse_fault fault;
+    const auto step = chunks_.next(buffered(), fault);
+    switch (step.what) {
+        case http::chunked_decoder::event::need_more: begin_ = end_; return true;
+        case http::chunked_decoder::event::bad: fail(failure_kind::bad_response, fault); return true;
+        case http::chunked_decoder::event::trailers:
+            begin_ += static_cast<std::uint32_t>(step.consumed);
+            in_trailers_ = true;
+            return true;
+        case http::chunked_decoder::event::data: {
+            base::slice data(step.data.data(), step.data.size(), in_.get());
+            begin_ += static_cast<std::uint32_t>(step.consumed);
+            user_->on_response_data(std::move(data));
+            return true;
+        }
+    }
+    return false;
+}
+
+bool connection::take_trailers() {
+    std::size_t used = 0;
+    http::parse_fault fault;
+    const auto r = http::parse_trailers(buffered(), seen_, what_.limits->head, *what_.trailers,
+                                        &used, fault);
+    if (r == http::parse_result::need_more) {
+        what_.trailers->clear();
+        seen_ = end_ - begin_;
+        return false;
+    }
+    if (r == http::parse_result::bad) {
+        fail(failure_kind::bad_response, fault);
+        return true;
+    }
+    begin_ += static_cast<std::uint32_t>(used);
+    finish_response();
+    return true;
+}
+
+void connection::finish_response() {
+    phase_ = phase::ended;
+    surplus_ = begin_ < end_;
+    timing_ = timing::none;
+    user_->on_response_end(*what_.trailers);
+}
+
+bool connection::reusable() const noexcept {
+    return phase_ == phase::ended && framing_.keep_alive &&
+           framing_.kind != http::body_kind::until_close && !surplus_ && request_ended_ &&
+           out_.empty() && !write_failed_ && !peer_closed_;
+}
+
+void connection::go_idle(connection_user& keeper) noexcept {
+    user_ = &keeper;
+    phase_ = phase::idle;
+    timing_ = timing::none;
+    what_ = {};
+    if (!reading_) in_.reset();
+}
+
+void connection::abandon() noexcept {
+    if (phase_ == phase::closed) return;
+    phase_ = phase::closed;
+    user_ = nullptr;
+    timer_.cancel();
+    out_.clear();
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+    deferred::unlink();
+    loop_.retire(this);
+}
+
+void connection::fail(failure_kind kind, http::parse_fault fault) {
+    connection_user* user = user_;
+    const failure why{kind, got_bytes_, fault};
+    abandon();
+    if (user) user->on_failure(why);
+}
+
+std::uint64_t connection::spliceable() const noexcept {
+    const bool fits = phase_ == phase::body && framing_.kind == http::body_kind::length;
+    return fits && begin_ == end_ ? left_ : 0;
+}
+
+void connection::spliced(std::uint64_t n) {
+    left_ -= n;
+    time(timing::stall, what_.limits->stall);
+    if (left_ == 0) finish_response();
+}
+
+void connection::time(timing what, net::nanoseconds after) {
+    timing_ = what;
+    timer_.arm(loop_.timers(), loop_.now() + after);
+}
+
+void connection::on_timer(void* self) { static_cast<connection*>(self)->expire(); }
+
+void connection::expire() {
+    switch (timing_) {
+        case timing::none: return;
+        case timing::connect: return fail(failure_kind::connect_timeout);
+        case timing::send: return fail(failure_kind::send_timeout);
+        case timing::response: return fail(failure_kind::response_timeout);
+        case timing::stall:
+            // Only the origin's silence counts, not that we do not want more.
+            if (phase_ == phase::body && !user_->wants_data())
+                return time(timing::stall, what_.limits->stall);
+            return fail(failure_kind::stall_timeout);
+    }
+}
+
+}  // namespace pkernel::upstream

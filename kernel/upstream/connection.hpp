@@ -1,0 +1,183 @@
+// One connection to an origin, and the HTTP/1.1 client side on it: a request goes out, a response comes in.
+//
+// Belongs to one worker. It is owned by the exchange that uses it (its `user`) or, idle, by the pool; it is destroyed
+// through loop::retire. Responses are untrusted: parsed by the strict parser, bounded by their limits.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "kernel/base/slice_queue.hpp"
+#include "kernel/http/chunked.hpp"
+#include "kernel/http/framing.hpp"
+#include "kernel/http/head.hpp"
+#include "kernel/net/loop.hpp"
+#include "kernel/upstream/endpoint.hpp"
+
+namespace pkernel::upstream {
+
+enum class failure_kind : std::uint8_t {
+    connect_refused,
+    connect_unreachable,
+    connect_timeout,
+    send_timeout,
+    response_timeout,  // No response head in time.
+    stall_timeout,     // The body stopped.
+    closed,            // FIN where there should have been more.
+    reset,
+    bad_response,  // `fault` tells.
+};
+
+struct failure {
+    failure_kind kind;
+    bool got_bytes = false;  // Of this response.
+    http::parse_fault fault{};
+};
+
+// The exchange that uses a connection. No call comes after finish or abandon; none before begin returned.
+class connection_user {
+public:
+    virtual void on_connected() = 0;
+    // A 1xx but 101. It is in the response_head given to begin, until this returns.
+    virtual void on_informational() = 0;
+    virtual void on_response_head(const http::framing& framing) = 0;
+    virtual void on_response_data(base::slice data) = 0;
+    // `trailers` are empty but after a chunked body that had some. The connection stays the user's.
+    virtual void on_response_end(const http::fields& trailers) = 0;
+    virtual void on_send_drained() = 0;
+    // The connection is closed; the user lets go of it (it retires itself).
+    virtual void on_failure(const failure& why) = 0;
+    // Whether more body may be handed over now; after a no, resume_reading() begins again.
+    virtual bool wants_data() = 0;
+
+protected:
+    ~connection_user() = default;
+};
+
+struct exchange_limits {
+    http::head_limits head;
+    std::uint32_t informational_max = 32;
+    net::nanoseconds send, response, stall;
+};
+
+class connection final : public net::io_target, public net::retired, private net::deferred {
+public:
+    connection(net::loop& loop, base::block_pool& blocks, const peer_key& key);
+    ~connection() override;
+
+    const peer_key& key() const noexcept { return key_; }
+    // Served an earlier request: a failure before any byte of the response merits one fresh attempt.
+    bool reused() const noexcept { return exchanges_ > 1; }
+
+    // Starts to connect; the answer comes as on_connected or on_failure, never before this returns. False: failed
+    // at once, `*why` tells, and no call comes: abandon it.
+    bool connect(const socket_address& to, net::nanoseconds timeout, connection_user& user,
+                 failure* why);
+
+    struct exchange {
+        const exchange_limits* limits;
+        http::response_head* into;  // Its views are of head_block(), which the user keeps.
+        http::fields* trailers;
+        bool to_head = false;
+        bool to_connect = false;
+    };
+    // A new exchange on a connected connection; what `what` points at must outlive it.
+    void begin(connection_user& user, const exchange& what);
+    // Bytes of the request; written before the loop waits again.
+    void send(base::slice s) {
+        out_.push(std::move(s));
+        loop_.defer(*this);
+    }
+    // The request has been handed over in full.
+    void end_request() noexcept {
+        request_ended_ = true;
+        loop_.defer(*this);
+    }
+    std::size_t queued() const noexcept { return out_.bytes(); }
+    void resume_reading();
+
+    // Of the response head: keeps the views of `into` alive.
+    base::block* head_block() const noexcept { return in_.get(); }
+
+    // After on_response_end: may another request follow here? (Framing exact, both sides done and willing.)
+    bool reusable() const noexcept;
+    // Origin's Keep-Alive: timeout, less one second; empty when it said nothing.
+    std::optional<net::nanoseconds> idle_hint() const noexcept { return idle_hint_; }
+
+    // Ends the use: hands the connection over to the pool as its idle owner...
+    void go_idle(connection_user& keeper) noexcept;
+    // ...or closes it and retires it. No callback follows.
+    void abandon() noexcept;
+
+    // Request bytes that may have reached the origin, and response bytes that came, in this exchange.
+    bool sent_anything() const noexcept { return sent_ > 0; }
+    bool got_anything() const noexcept { return got_bytes_; }
+    int fd() const noexcept { return fd_; }
+
+    // Splice (stream/splice.hpp): the body's bytes left on the socket when nothing of it is buffered here.
+    std::uint64_t spliceable() const noexcept;
+    // `n` of them were taken past this object.
+    void spliced(std::uint64_t n);
+    bool readable() const noexcept { return readable_; }
+    void set_unreadable() noexcept { readable_ = false; }
+
+    void on_io(std::uint32_t events) override;
+
+private:
+    enum class phase : std::uint8_t { connecting, idle, head, body, ended, closed };
+    enum class timing : std::uint8_t { none, connect, send, response, stall };
+
+    static void on_timer(void* self);
+    void run_deferred() override { flush(); }
+    void flush();
+    void expire();
+    void time(timing what, net::nanoseconds after);
+    void connected();
+    void read();
+    bool fill();
+    bool take_head();
+    bool make_room();
+    void take_idle_hint();
+    bool take_body();
+    bool take_chunked();
+    bool take_trailers();
+    void hand_over(std::size_t n);
+    void finish_response();
+    void peer_ended();
+    void fail(failure_kind kind, http::parse_fault fault = {});
+    std::string_view buffered() const noexcept {
+        return {in_ ? in_->data() + begin_ : nullptr, static_cast<std::size_t>(end_ - begin_)};
+    }
+
+    net::loop& loop_;
+    base::block_pool& blocks_;
+    const peer_key& key_;
+    connection_user* user_ = nullptr;
+    int fd_ = -1;
+    phase phase_ = phase::connecting;
+    timing timing_ = timing::none;
+    bool readable_ = false;
+    bool writable_ = false;
+    bool peer_closed_ = false;
+    bool request_ended_ = false;
+    bool write_failed_ = false;
+    bool got_bytes_ = false;
+    bool in_trailers_ = false;
+    bool reading_ = false;
+    bool surplus_ = false;
+    std::uint32_t begin_ = 0, end_ = 0, seen_ = 0;
+    std::uint32_t informational_ = 0;
+    std::uint32_t exchanges_ = 0;
+    std::uint64_t sent_ = 0;
+    std::uint64_t left_ = 0;
+    base::block_ref in_;
+    base::slice_queue out_;
+    exchange what_{};
+    http::framing framing_;
+    http::chunked_decoder chunks_;
+    std::optional<net::nanoseconds> idle_hint_;
+    net::timer timer_;
+};
+
+}  // namespace pkernel::upstream

@@ -1,0 +1,69 @@
+// Idle upstream connections, kept for the next request to the same peer.
+//
+// A pool belongs to one worker and is touched only on that worker's thread: no locks, no atomics. It owns what is
+// idle and nothing else; a connection in use is owned by the exchange that uses it.
+
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "kernel/upstream/connection.hpp"
+
+namespace pkernel::upstream {
+
+class pool;
+
+// The idle connections to one peer. Its address is stable for the pool's life.
+class peer_pool {
+public:
+    // The connection that went idle last and is still good for at least `margin`, or null. It is the caller's then.
+    connection* take(net::nanoseconds margin);
+
+    // Keeps a reusable() connection for at most `idle_max` (the origin's own hint is honoured if shorter).
+    // Past the pool's limits the one that was idle longest is closed.
+    void keep(connection* c, net::nanoseconds idle_max);
+
+    const peer_key& key() const noexcept { return key_; }
+
+private:
+    friend class pool;
+    struct idle;
+    peer_pool(pool& owner, peer_key key) : pool_(owner), key_(std::move(key)) {}
+
+    pool& pool_;
+    const peer_key key_;
+    base::list<idle, peer_pool> idle_;  // Front: idle longest.
+    std::size_t size_ = 0;
+};
+
+class pool {
+public:
+    struct limits {
+        std::size_t idle_per_peer_max = 512;
+        std::size_t idle_total_max = 4096;
+    };
+    pool(net::loop& loop, limits l);
+    ~pool();
+    pool(const pool&) = delete;
+    pool& operator=(const pool&) = delete;
+
+    peer_pool& of(const peer_key& key);
+    std::size_t size() const noexcept { return size_; }
+    void close_all();
+
+private:
+    friend class peer_pool;
+    friend struct peer_pool::idle;
+    peer_pool::idle* make_record();
+    void drop(peer_pool::idle& one);
+
+    net::loop& loop_;
+    const limits limits_;
+    std::map<peer_key, std::unique_ptr<peer_pool>> peers_;
+    base::list<peer_pool::idle, pool> by_age_;  // Front: idle longest.
+    base::list<peer_pool::idle, pool> spare_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace pkernel::upstream
