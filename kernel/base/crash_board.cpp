@@ -54,30 +54,24 @@ void crash_board::name_hook(std::uint32_t number, std::string_view label) noexce
 void crash_board::clear() noexcept {
     // Gives the pages back: only those written next take memory again.
     ::madvise(pages_, sizeof(pages), MADV_REMOVE);
-    for (line& each : pages_->lines) {
-        each.run(0);
-        each.stream.store(0, std::memory_order_relaxed);
-        each.signal.store(0, std::memory_order_relaxed);
-    }
+    std::memset(static_cast<void*>(pages_->lines), 0, sizeof pages_->lines);
 }
 
 std::string crash_board::describe(const line& of) const {
-    const mark running = of.running.load(std::memory_order_relaxed);
-    const auto instance = static_cast<std::uint32_t>(running);
-    const auto hook = static_cast<std::uint32_t>(running >> 32);
+    const std::uint32_t instance = of.running;
     if (instance == 0) return {};
 
     std::string text;
     if (instance < labels_max)
         text.assign(pages_->labels[instance], ::strnlen(pages_->labels[instance], label_bytes_max));
     if (text.empty()) text = "instance " + std::to_string(instance);
-    if (hook != 0 && hook < hooks_max && pages_->hooks[hook][0] != '\0') {
+    const char* hook = of.hook < hooks_max ? pages_->hooks[of.hook] : "";
+    if (*hook != '\0') {
         text += " (";
-        text.append(pages_->hooks[hook], ::strnlen(pages_->hooks[hook], hook_bytes_max));
+        text.append(hook, ::strnlen(hook, hook_bytes_max));
         text += ')';
     }
-    if (const auto stream = of.stream.load(std::memory_order_relaxed); stream != 0)
-        text += " in stream " + std::to_string(stream);
+    if (of.stream != 0) text += " in stream " + std::to_string(of.stream);
     return text;
 }
 
@@ -85,7 +79,7 @@ std::string crash_board::blame() const {
     std::string all;
     const bool caught = crash_signal() != 0;
     for (const line& each : pages_->lines) {
-        if (caught && each.signal.load(std::memory_order_relaxed) == 0) continue;
+        if (caught && each.signal == 0) continue;
         const std::string one = describe(each);
         if (one.empty() || all.find(one) != std::string::npos) continue;
         if (!all.empty()) all += ", ";
@@ -96,8 +90,7 @@ std::string crash_board::blame() const {
 
 int crash_board::crash_signal() const noexcept {
     for (const line& each : pages_->lines)
-        if (const auto signal = each.signal.load(std::memory_order_relaxed); signal != 0)
-            return static_cast<int>(signal & 0x7f);
+        if (each.signal != 0) return static_cast<int>(each.signal & 0x7f);
     return 0;
 }
 

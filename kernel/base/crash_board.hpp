@@ -1,12 +1,11 @@
 // What every thread of the engine is running, in memory that outlives it.
 //
 // The master maps the board before it forks; the engine writes, and after its death the master
-// reads whom to blame. A line has one writer, its thread, and a mark is one plain store to a cache
-// line that nobody else touches, so it may stand around every call of a plugin.
+// reads whom to blame. A line has one writer, its thread, and is a cache line that nobody else
+// touches, so a mark may stand around every call of a plugin.
 
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -22,19 +21,14 @@ public:
     static constexpr std::size_t label_bytes_max = 120;  // Longer ones are cut.
     static constexpr std::size_t hook_bytes_max = 31;
 
-    // A running instance in the low half, its hook in the high half; 0: the kernel's own code.
-    using mark = std::uint64_t;
-    static constexpr mark make_mark(std::uint32_t instance, std::uint32_t hook) noexcept {
-        return std::uint64_t{hook} << 32 | instance;
-    }
-
+    // Written by its thread with plain stores; what they mark is opaque to the compiler, so they are
+    // in memory when it runs. Begins like the plugin layer's marker_slot: an array of lines is one.
     struct alignas(64) line {
-        std::atomic<mark> running;
-        std::atomic<std::uint64_t> stream;  // Number of the stream being served; 0: none.
-        std::atomic<std::uint32_t> signal;  // Of the crash that its thread caught; 0: none.
+        std::uint32_t running;  // Number of the instance that the thread is inside; 0: none.
+        std::uint32_t hook;     // Number of its hook.
+        std::uint64_t stream;   // Number of the stream being served; 0: none.
+        std::uint32_t signal;   // Of the crash that this thread caught; 0: none.
         std::uint32_t reserved[11];
-
-        void run(mark m) noexcept { running.store(m, std::memory_order_relaxed); }
     };
 
     // Maps a zeroed board that children inherit. Throws std::bad_alloc.
@@ -43,7 +37,7 @@ public:
     crash_board(const crash_board&) = delete;
     crash_board& operator=(const crash_board&) = delete;
 
-    // Requires index < lines_max. Lives as long as the board.
+    // Of lines_max in a row. Requires index < lines_max. Lives as long as the board.
     line& line_of(std::uint32_t index) noexcept;
 
     // [control] Names an instance ("forwarded on route 'api'") or a hook ("on_request"). Numbers past
@@ -67,22 +61,6 @@ private:
     std::string describe(const line& of) const;
 
     pages* const pages_;
-};
-
-// Marks `instance` as running on a line until the end of the scope; nests.
-class running_mark {
-public:
-    running_mark(crash_board::line& on, crash_board::mark m) noexcept
-        : line_(on), before_(on.running.load(std::memory_order_relaxed)) {
-        line_.run(m);
-    }
-    ~running_mark() { line_.run(before_); }
-    running_mark(const running_mark&) = delete;
-    running_mark& operator=(const running_mark&) = delete;
-
-private:
-    crash_board::line& line_;
-    const crash_board::mark before_;
 };
 
 }  // namespace pkernel::base

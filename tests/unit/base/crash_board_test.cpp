@@ -1,3 +1,4 @@
+#define BOOST_TEST_DYN_LINK
 #include "kernel/base/crash_board.hpp"
 
 #include <signal.h>
@@ -7,7 +8,6 @@
 #include <boost/test/unit_test.hpp>
 
 using pkernel::base::crash_board;
-using pkernel::base::running_mark;
 
 BOOST_AUTO_TEST_SUITE(crash_board_)
 
@@ -18,21 +18,15 @@ BOOST_AUTO_TEST_CASE(blames_nobody_while_only_the_kernel_runs) {
     BOOST_TEST(board.crash_signal() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(marks_nest_and_end_with_their_scope) {
+BOOST_AUTO_TEST_CASE(names_the_instance_its_hook_and_the_stream) {
     crash_board board;
-    board.name_instance(1, "outer");
-    board.name_instance(2, "inner");
+    board.name_instance(2, "echo on route 'a'");
     board.name_hook(3, "on_request");
-    auto& line = board.line_of(1);
-    {
-        const running_mark outer(line, crash_board::make_mark(1, 0));
-        {
-            const running_mark inner(line, crash_board::make_mark(2, 3));
-            BOOST_TEST(board.blame() == "inner (on_request)");
-        }
-        BOOST_TEST(board.blame() == "outer");
-    }
-    BOOST_TEST(board.blame() == "");
+    board.line_of(1).running = 2;
+    BOOST_TEST(board.blame() == "echo on route 'a'");
+    board.line_of(1).hook = 3;
+    board.line_of(1).stream = 9;
+    BOOST_TEST(board.blame() == "echo on route 'a' (on_request) in stream 9");
 }
 
 BOOST_AUTO_TEST_CASE(tells_the_master_what_a_dead_child_was_running) {
@@ -40,8 +34,8 @@ BOOST_AUTO_TEST_CASE(tells_the_master_what_a_dead_child_was_running) {
     const pid_t child = ::fork();
     if (child == 0) {
         board.name_instance(7, "bad\nplugin");
-        board.line_of(1).stream.store(42);
-        board.line_of(1).run(crash_board::make_mark(7, 0));
+        board.line_of(1).stream = 42;
+        board.line_of(1).running = 7;
         ::kill(::getpid(), SIGKILL);
     }
     ::waitpid(child, nullptr, 0);
@@ -54,21 +48,22 @@ BOOST_AUTO_TEST_CASE(names_only_the_thread_that_caught_the_crash) {
     crash_board board;
     board.name_instance(1, "innocent");
     board.name_instance(2, "guilty");
-    board.line_of(1).run(1);
-    board.line_of(2).run(2);
+    board.line_of(1).running = 1;
+    board.line_of(2).running = 2;
     BOOST_TEST(board.blame() == "innocent, guilty");
-    board.line_of(2).signal.store(SIGSEGV);
+    board.line_of(2).signal = SIGSEGV;
     BOOST_TEST(board.blame() == "guilty");
     BOOST_TEST(board.crash_signal() == SIGSEGV);
 }
 
 BOOST_AUTO_TEST_CASE(survives_marks_that_make_no_sense) {
     crash_board board;
-    board.line_of(0).run(crash_board::make_mark(0xffffffff, 0xffffffff));
+    board.line_of(0).running = 0xffffffff;
+    board.line_of(0).hook = 0xffffffff;
     board.name_instance(0xffffffff, "past the table");
     BOOST_TEST(board.blame() == "instance 4294967295");
     board.name_instance(5, std::string(500, 'x'));
-    board.line_of(0).run(5);
+    board.line_of(0).running = 5;
     BOOST_TEST(board.blame() == std::string(crash_board::label_bytes_max, 'x'));
 }
 

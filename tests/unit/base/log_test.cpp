@@ -1,3 +1,4 @@
+#define BOOST_TEST_DYN_LINK
 #include "kernel/base/log.hpp"
 
 #include <boost/test/unit_test.hpp>
