@@ -40,7 +40,7 @@ public:
     list(const list&) = delete;
     list& operator=(const list&) = delete;
     ~list() {
-        while (!empty()) front().hook::unlink();
+        while (!empty()) head_.next_->unlink();
         head_.next_ = nullptr;
     }
 
