@@ -1,0 +1,151 @@
+"""Slow clients and origins: deadlines that trickling does not move, back-pressure, bounded memory (S29, S30, D)."""
+import select
+import socket
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
+
+CONFIG = """
+listeners:
+  - {{ name: web, address: "127.0.0.1:0", timeouts: {{ head: 400ms, body_stall: 10s, write_stall: {write_stall} }} }}
+upstreams:
+  app:
+    endpoints: [ "127.0.0.1:{port}" ]
+    timeouts: {{ response: 30s, send: 30s }}
+routes:
+  - match: {{ path: / }}
+    forward: app
+"""
+
+
+class Slow(unittest.TestCase):
+    def setUp(self):
+        self.origin = Origin().__enter__()
+        self.addCleanup(self.origin.__exit__)
+
+    def start(self, write_stall="30s"):
+        self.proxy = Proxy(CONFIG.format(port=self.origin.port, write_stall=write_stall))
+        self.addCleanup(self.proxy.stop)
+
+    def connect(self, receive_buffer=0):
+        sock = socket.socket()
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.settimeout(10 * SLOW)
+        sock.connect(("127.0.0.1", self.proxy.port()))
+        self.addCleanup(sock.close)
+        return sock
+
+    def test_a_head_byte_by_byte_does_not_move_its_deadline(self):
+        self.start()
+        sock, start = self.connect(), time.monotonic()
+        for byte in b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 1000:
+            if select.select([sock], [], [], 0.02)[0]:
+                break
+            sock.send(bytes([byte]))
+        took = time.monotonic() - start
+        self.assertTrue(sock.recv(1000).startswith(b"HTTP/1.1 408"))
+        self.assertTrue(0.35 < took < 2 * SLOW, took)
+
+    def test_a_client_that_reads_nothing_is_cut_off(self):
+        self.start(write_stall="400ms")
+        sock = self.connect(receive_buffer=4096)
+        sock.sendall(b"GET /endless-body HTTP/1.1\r\nHost: a\r\n\r\n")
+        start = time.monotonic()
+        poll = select.poll()
+        poll.register(sock, select.POLLHUP | select.POLLERR)
+        events = poll.poll(8000 * SLOW)
+        self.assertTrue(events, "still connected")
+        self.assertGreater(time.monotonic() - start, 0.3)
+        self.wait_origin_free()
+
+    def test_a_client_that_reads_slowly_is_served(self):
+        self.start(write_stall="2s")
+        sock = self.connect(receive_buffer=4096)
+        sock.sendall(b"GET /ok?size=300000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        got, end = 0, time.monotonic() + 20 * SLOW
+        while got < 300000 and time.monotonic() < end:
+            data = sock.recv(8192)
+            self.assertTrue(data, f"cut after {got}")
+            got += len(data)
+            select.select([], [], [], 0.005)
+        self.assertGreaterEqual(got, 300000)
+
+    def wait_origin_free(self):
+        deadline = time.monotonic() + 5 * SLOW
+        while self.origin.open and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.assertEqual(self.origin.open, 0)
+
+    def test_stopped_readers_stop_the_origin_and_hold_little_memory(self):
+        """S30: 40 clients that read nothing of endless bodies."""
+        self.start()
+        warm = self.connect()
+        warm.sendall(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")
+        warm.recv(1000)
+        before, socks = self.proxy.rss_bytes(), []
+        for _ in range(40):
+            sock = self.connect(receive_buffer=4096)
+            sock.sendall(b"GET /endless-body HTTP/1.1\r\nHost: a\r\n\r\n")
+            socks.append(sock)
+        self.wait_still(before)
+        self.assertLess(self.proxy.rss_bytes() - before, 40 * (256 << 10) * (3 if SLOW > 1 else 1))
+        for sock in socks:
+            sock.close()
+        self.wait_origin_free_but(1)
+
+    def wait_origin_free_but(self, most):
+        deadline = time.monotonic() + 5 * SLOW
+        while self.origin.open > most and time.monotonic() < deadline:
+            time.sleep(0.005)
+        self.assertLessEqual(self.origin.open, most)
+
+    def wait_still(self, before):
+        """Until memory has not grown for half a second."""
+        last, since = before, time.monotonic()
+        while time.monotonic() - since < 0.5:
+            now = self.proxy.rss_bytes()
+            if now > last:
+                last, since = now, time.monotonic()
+            time.sleep(0.02)
+
+    def test_uploads_to_an_origin_that_does_not_read_hold_little_memory(self):
+        self.start()
+        before, socks = self.proxy.rss_bytes(), []
+        for _ in range(40):
+            sock = self.connect()
+            sock.sendall(b"POST /no-read HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n")
+            sock.setblocking(False)
+            socks.append(sock)
+        piece, end = b"a" * 65536, time.monotonic() + 1
+        while time.monotonic() < end:
+            for sock in select.select([], socks, [], 0.05)[1]:
+                try:
+                    sock.send(piece)
+                except BlockingIOError:
+                    pass
+        self.assertLess(self.proxy.rss_bytes() - before, 40 * (256 << 10) * (3 if SLOW > 1 else 1))
+
+    def test_a_good_client_does_not_feel_the_slow_ones(self):
+        """S29, small: 200 that drip."""
+        self.start()
+        slow = [self.connect() for _ in range(200)]
+        for sock in slow:
+            sock.send(b"GET / HT")
+        good, worst = self.connect(), 0
+        for _ in range(50):
+            start = time.monotonic()
+            good.sendall(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertIn(b"200", good.recv(1000))
+            worst = max(worst, time.monotonic() - start)
+        self.assertLess(worst, 0.25 * SLOW)
+        for sock in slow:
+            self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 408"))
+
+
+if __name__ == "__main__":
+    unittest.main()
