@@ -1,5 +1,7 @@
 """The figures as text."""
 
+FOREIGN_MAX = 0.05
+
 
 def number(value):
     if value >= 1000:
@@ -47,7 +49,9 @@ def scenario_lines(scenario):
         if check["target"] is not None:
             line += f", target ≤ {number(check['target'])}"
         lines.append(line)
-    if scenario["foreign_share"] > 0.05:
+    if scenario["foreign_share"] > FOREIGN_MAX:
+        latency = any("p99_us" in result for result in scenario["contestants"].values())
+        trusted = "latency says nothing" if latency else "only the ratios are to be trusted"
         lines.append(f"  NOTE others used {scenario['foreign_share']:.0%} of the proxy's CPU"
-                     " meanwhile: only the ratios are to be trusted")
+                     f" meanwhile: {trusted}")
     return lines

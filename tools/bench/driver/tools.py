@@ -1,5 +1,6 @@
 """The two programs of the bench: built when needed, and run."""
 
+import fcntl
 import json
 import pathlib
 import subprocess
@@ -16,9 +17,12 @@ class Failed(Exception):
 
 
 def build():
-    if not (BUILD / "CMakeCache.txt").exists():
-        _quiet(["cmake", "-S", HERE, "-B", BUILD, "-DCMAKE_BUILD_TYPE=Release"])
-    _quiet(["cmake", "--build", BUILD, "--target", "bench_backend", "bench_load", "-j2"])
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with open(BUILD / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # The tests of two presets may want it at once.
+        if not (BUILD / "CMakeCache.txt").exists():
+            _quiet(["cmake", "-S", HERE, "-B", BUILD, "-DCMAKE_BUILD_TYPE=Release"])
+        _quiet(["cmake", "--build", BUILD, "--target", "bench_backend", "bench_load", "-j2"])
 
 
 def _quiet(command):

@@ -124,7 +124,8 @@ class WithBackend(unittest.TestCase):
 
     def test_an_open_loop_keeps_its_rate(self):
         sample = self.load("--rate", 500, "--warmup", 0.1, "--seconds", 0.4)
-        self.assertLess(abs(sample["requests"] - 200), 60)
+        self.assertLess(sample["requests"], 300)  # A closed loop would do thousands.
+        self.assertGreater(sample["requests"], 50)
         self.assertLessEqual(sample["p50_us"], sample["p99_us"])
 
     def test_missing_forwarded_fields_are_refused(self):
