@@ -1,7 +1,7 @@
 # How a plugin is built and tested, in this tree and outside of it.
 #
-#   pkernel_plugin(max_body max_body.cpp [LIBS lib ...])       plugins/max_body.so of the build tree
-#   pkernel_plugin_test(max_body max_body_test.cpp)            ctest plugin.max_body, on that very file
+#   pkernel_plugin(max_body max_body.cpp [LIBS lib ...] [NO_INSTALL])    build/plugins/max_body.so
+#   pkernel_plugin_test(max_body max_body_test.cpp)       ctest plugin.max_body, on that very file
 
 set(PKERNEL_PLUGIN_VERSION_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/plugin.version)
 set(PKERNEL_PLUGIN_DIR ${CMAKE_BINARY_DIR}/plugins)
@@ -9,7 +9,7 @@ set(PKERNEL_PLUGIN_DIR ${CMAKE_BINARY_DIR}/plugins)
 # One exported symbol. Without the version script and -fno-gnu-unique a C++ plugin stays mapped after
 # dlclose. A sanitizer's runtime is in the program, so its symbols stay undefined in the plugin.
 function(pkernel_plugin name)
-  cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
+  cmake_parse_arguments(arg "NO_INSTALL" "" "LIBS" ${ARGN})
   add_library(plugin_${name} MODULE ${arg_UNPARSED_ARGUMENTS})
   set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
     LIBRARY_OUTPUT_DIRECTORY ${PKERNEL_PLUGIN_DIR} CXX_VISIBILITY_PRESET hidden
@@ -22,7 +22,9 @@ function(pkernel_plugin name)
     target_link_options(plugin_${name} PRIVATE -Wl,-z,defs)
   endif()
   target_link_libraries(plugin_${name} PRIVATE pkernel::sdk ${arg_LIBS})
-  install(TARGETS plugin_${name} LIBRARY DESTINATION lib/pkernel/plugins)
+  if(NOT arg_NO_INSTALL)
+    install(TARGETS plugin_${name} LIBRARY DESTINATION lib/pkernel/plugins)
+  endif()
 endfunction()
 
 # A Boost.Test program that loads the plugin through the SDK's fake host (sdk/testing).

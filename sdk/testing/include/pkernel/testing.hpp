@@ -1,0 +1,18 @@
+// The fake host: drives a built plugin through the C ABI, in the kernel's place, without sockets and
+// with a clock that the test turns.
+//
+//   plugin_under_test plugin("limit: 4");              // Loads the .so, reads the options, starts it.
+//   auto ex = plugin.post("content-length: 4");        // A request that is yet to be played.
+//   BOOST_TEST(ex.head().passes());                    // request_headers
+//   BOOST_TEST(ex.body("abcde").status() == 413);      // request_data
+//
+// It keeps the contract of the headers to the letter, and whoever breaks it is named: violations()
+// says "plugin: ..." or "test: ..."; one that no test took ends the program.
+
+#pragma once
+
+#include <pkernel/testing/balancer.hpp>
+#include <pkernel/testing/exchange.hpp>
+#include <pkernel/testing/host.hpp>
+#include <pkernel/testing/log.hpp>
+#include <pkernel/testing/plugin.hpp>
