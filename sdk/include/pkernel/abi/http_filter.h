@@ -72,8 +72,9 @@ typedef struct pk_http_filter {
 
     /* Optional. A waker of this handle was woken (called for each direction, request first, whether or not that
      * one waits), or resume(s, direction) ended a wait. Where a verdict was waited for, this one stands in its
-     * place: PK_WAIT goes on waiting, PK_COLLECT is legal for a head. Else it is not read. A wake may be late,
-     * from an earlier wait: look at your own state, not at the fact of being called. Null: PK_NEXT. */
+     * place: PK_WAIT goes on waiting, PK_COLLECT is legal for a head. Else it is not read. Where a data hook
+     * waits, the data is offered again instead of this call. A wake may be late, from an earlier wait: look at
+     * your own state, not at the fact of being called. Null: PK_NEXT. */
     pk_verdict (*resumed)(pk_stream* s, uint32_t direction);
 } pk_http_filter;
 
