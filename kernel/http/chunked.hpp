@@ -1,4 +1,5 @@
-// The chunked transfer coding (RFC 9112 7.1), read as a pure state machine over any split of its bytes.
+// The chunked transfer coding (RFC 9112 7.1), read as a pure state machine over any split of its
+// bytes.
 
 #pragma once
 
@@ -24,12 +25,17 @@ public:
         std::string_view data;
     };
 
-    // Strict: 1 to 16 hex digits, size < 2^63, extensions checked and dropped (at most 256 bytes a chunk, 16 KiB
-    // a body), CRLF only. A tiny chunk costs its sender: more than 64 KiB of framing over the data counts as bad.
+    // Strict: 1 to 16 hex digits, size < 2^63, extensions checked and dropped (at most 256 bytes a
+    // chunk, 16 KiB a body), CRLF only. A tiny chunk costs its sender: more than 64 KiB of framing
+    // over the data counts as bad. After `trailers` or `bad` it is not called again.
     step next(std::string_view bytes, parse_fault& fault) noexcept;
 
 private:
     enum class state : std::uint8_t { size, extension, size_lf, data, data_cr, data_lf, done };
+    const char* take(char c) noexcept;
+    const char* take_size(char c) noexcept;
+    const char* take_extension(char c) noexcept;
+
     std::uint64_t left_ = 0;
     std::uint64_t data_total_ = 0;
     std::uint64_t framing_total_ = 0;

@@ -41,6 +41,11 @@ public:
     bool has_underscore() const noexcept { return underscore_; }
     bool has(std::uint32_t id) const noexcept { return (present_[id >> 6] >> (id & 63)) & 1; }
 
+    // Any of a set of ids, given as a bit mask.
+    bool has_any(const std::uint64_t (&ids)[2]) const noexcept {
+        return ((present_[0] & ids[0]) | (present_[1] & ids[1])) != 0;
+    }
+
     // The views must outlive this; `id` must be that of the name.
     void append(std::string_view name, std::string_view value, std::uint32_t id);
     void append(std::string_view name, std::string_view value) {

@@ -1,0 +1,94 @@
+#include "kernel/http/fields.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernel/http/characters.hpp"
+
+namespace pkernel::http {
+
+namespace {
+
+constexpr std::uint32_t first_capacity = 32;
+
+bool has_underscore_in(std::string_view name) noexcept {
+    const char* p = name.data();
+    std::size_t n = name.size();
+    constexpr std::uint64_t ones = 0x0101010101010101u;
+    for (; n >= 8; p += 8, n -= 8) {
+        std::uint64_t w;
+        std::memcpy(&w, p, 8);
+        w ^= ones * '_';
+        if ((w - ones) & ~w & (ones << 7)) return true;
+    }
+    for (; n > 0; ++p, --n)
+        if (*p == '_') return true;
+    return false;
+}
+
+bool is_named(const pk_field& f, std::string_view name) noexcept {
+    return f.name.size == name.size() && same_text(to_view(f.name), name);
+}
+
+}  // namespace
+
+void fields::grow() {
+    const auto larger = capacity_ ? capacity_ * 2 : first_capacity;
+    auto* to = static_cast<pk_field*>(arena_->allocate(larger * sizeof(pk_field), alignof(pk_field)));
+    if (count_) std::memcpy(to, first_, count_ * sizeof(pk_field));
+    first_ = to;
+    capacity_ = larger;
+}
+
+void fields::append(std::string_view name, std::string_view value, std::uint32_t id) {
+    if (count_ == capacity_) grow();
+    first_[count_++] = {to_str(name), to_str(value), id, 0};
+    mark(id);
+    // No well-known name has one.
+    if (id == PK_FIELD_OTHER && !underscore_) underscore_ = has_underscore_in(name);
+}
+
+const pk_field* fields::find(std::uint32_t id, std::uint32_t from) const noexcept {
+    if (id >= PK_FIELD_COUNT || !has(id)) return nullptr;
+    for (std::uint32_t i = from; i < count_; ++i)
+        if (first_[i].id == id) return first_ + i;
+    return nullptr;
+}
+
+const pk_field* fields::find(std::string_view name, std::uint32_t from) const noexcept {
+    const auto id = field_id(name);
+    if (id != PK_FIELD_OTHER) return find(id, from);
+    if (!has(PK_FIELD_OTHER)) return nullptr;
+    for (std::uint32_t i = from; i < count_; ++i)
+        if (first_[i].id == PK_FIELD_OTHER && is_named(first_[i], name)) return first_ + i;
+    return nullptr;
+}
+
+std::uint32_t fields::remove(std::uint32_t id) noexcept {
+    if (id >= PK_FIELD_COUNT || !has(id)) return 0;
+    return remove_if([id](const pk_field& f) { return f.id == id; });
+}
+
+std::uint32_t fields::remove(std::string_view name) noexcept {
+    const auto id = field_id(name);
+    if (id != PK_FIELD_OTHER) return remove(id);
+    if (!has(PK_FIELD_OTHER)) return 0;
+    return remove_if(
+        [name](const pk_field& f) { return f.id == PK_FIELD_OTHER && is_named(f, name); });
+}
+
+void fields::set(std::string_view name, std::string_view value, std::uint32_t id) {
+    const pk_field* found = id == PK_FIELD_OTHER ? find(name) : find(id);
+    if (!found) return append(name, value, id);
+    const auto at = static_cast<std::uint32_t>(found - first_);
+    first_[at].name = to_str(name);
+    first_[at].value = to_str(value);
+    std::uint32_t kept = at + 1;
+    for (std::uint32_t i = at + 1; i < count_; ++i) {
+        const bool same = first_[i].id == id && (id != PK_FIELD_OTHER || is_named(first_[i], name));
+        if (!same) first_[kept++] = first_[i];
+    }
+    count_ = kept;
+}
+
+}  // namespace pkernel::http
