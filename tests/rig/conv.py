@@ -7,7 +7,7 @@ import traceback
 from .conv_parse import Case, parse
 from .conv_run import Play
 from .conv_table import RequestRow, ResponseRow, request_modes
-from .stage import Failure, Stage
+from .stage import Stage
 
 
 def plays(item):
@@ -28,40 +28,32 @@ def plays(item):
 
 
 def run_block(block, name, only, report):
-    """Plays the block's items on one proxy; a stage whose proxy died is set up anew."""
-    todo = [(title, play) for item in block.items for title, play in plays(item) if only in title]
+    """Plays the block's items on one proxy; after a failure the next one gets a fresh stage."""
     stage = None
-    for title, play in todo:
+    for title, play in [(t, p) for item in block.items for t, p in plays(item) if only in t]:
+        good = True
         try:
-            if stage is None:
-                stage = Stage(block.config)
+            stage = stage or Stage(block.config)
             play(stage)
-            report(True, title)
         except Exception as error:   # a broken case must not hide the next ones
-            expected = isinstance(error, (Failure, AssertionError))
-            text = str(error) if expected else traceback.format_exc()
-            report(False, f"{name}: {title}\n{text}")
-            if stage is None:
-                return
-            stage = _recover(stage, report, name)
+            good = False
+            text = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
+        report(good, title if good else f"{name}: {title}\n{text}")
+        if not good and stage is None:
+            return   # the proxy does not start: neither will it for the next
+        if not good:
+            stop(stage, report, f"{name}: after that, stopping")
+            stage = None
     if stage:
-        try:
-            for problem in stage.stop():
-                report(False, f"{name}: {problem}")
-        except AssertionError as error:
-            report(False, f"{name}: stopping the proxy after line {block.line}\n{error}")
+        stop(stage, report, f"{name}: stopping after line {block.line}")
 
 
-def _recover(stage, report, name):
-    """After a failure: the same stage if the proxy still answers, else none."""
+def stop(stage, report, what):
     try:
-        stage.clear()
-        return stage
-    except Exception:
-        report(False, f"{name}: the proxy no longer answers; its log ends\n"
-               + "\n".join(stage.proxy.lines[-40:]))
-        stage.abandon()
-        return None
+        for problem in stage.stop():
+            report(False, f"{what}: {problem}")
+    except AssertionError as error:
+        report(False, f"{what}: {error}")
 
 
 def run_file(path, only="", out=sys.stdout, verbose=False):

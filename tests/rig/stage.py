@@ -68,10 +68,6 @@ class Stage:
     def expect_access(self, title, members):
         self.expected_access.append((title, members))
 
-    def abandon(self):
-        self._close_sockets()
-        self.proxy.cleanup()
-
     # --- waiting ---
 
     def pump(self, until, seconds=PATIENCE_MS / 1000):
