@@ -76,7 +76,7 @@ enum class code : std::uint16_t {
     plugin_point = 403,
     plugin_option = 404,  // what an instance said through host->error
     plugin_depth = 405,
-    plugin_table = 406,   // the plugin's own declaration is wrong
+    plugin_table = 406,  // the plugin's own declaration is wrong
     plugin_order = 407,
 
     cannot_bind = 501,

@@ -12,9 +12,9 @@
 
 namespace pkernel::config {
 
-// Reads `file` and what it includes, expands, checks against the option tables (asking `plugins` for
-// those of the plugins that are named) and checks what it means. All that is wrong goes to `out`;
-// the answer is null if any of it is an error. Changes nothing outside.
+// Reads `file` and what it includes, expands, checks against the option tables (asking `plugins`
+// for those of the plugins that are named) and checks what it means. All that is wrong goes to
+// `out`; the answer is null if any of it is an error. Changes nothing outside.
 std::shared_ptr<const model> load(const std::string& file, plugin_catalog& plugins,
                                   environment& outside, diagnostics& out);
 

@@ -1,6 +1,7 @@
 // The kernel's own sections of the config as plain structs, checked and with defaults filled in.
 //
-// Immutable once loaded; any thread may read it. Values of a route already hold what `defaults` says.
+// Immutable once loaded; any thread may read it. Values of a route already hold what `defaults`
+// says.
 
 #pragma once
 
@@ -134,11 +135,11 @@ struct route_limits {
 };
 
 struct route {
-    std::string name;  // Empty when not given.
-    std::string label; // For people and logs: the name, or "routes[3]" counted from 0.
+    std::string name;   // Empty when not given.
+    std::string label;  // For people and logs: the name, or "#4" for the fourth.
     position at;
     config::match match;
-    std::vector<use_ptr> filters;  // Those of `defaults` first.
+    std::vector<use_ptr> filters;          // Those of `defaults` first.
     std::optional<std::uint32_t> forward;  // Index into model::upstreams; else `handler` is set.
     use_ptr handler;
     std::vector<use_ptr> upgrade, logs, attempt;
@@ -157,7 +158,7 @@ struct model {
     std::optional<std::string> user;
     position user_at;
 
-    // Every use that a section names, once each, in the order of the file. Not the inner ones.
+    // Every use that a section names, once each, in the order of reading. Not the inner ones.
     std::vector<use_ptr> uses;
 
     digest identity;  // Of the whole content: equal means that a reload has nothing to do.

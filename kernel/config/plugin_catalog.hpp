@@ -21,8 +21,8 @@ struct lookup_result {
 
     code number = code::plugin_missing;
     exit_class exit = exit_class::plugin;
-    std::string problem;             // "'gzip' needs plugins/gzip.so, which is not in …"
-    std::string hint;                // "did you mean 'zip'?"
+    std::string problem;  // "'gzip' needs plugins/gzip.so, which is not in …"
+    std::string hint;     // "did you mean 'zip'?"
     std::vector<std::string> notes;
 };
 
@@ -33,6 +33,9 @@ struct plugin_catalog {
     // `name` is [a-z][a-z0-9_]*, at most 64 bytes; `point` an id such as "pk.handler/1".
     // Asked once for each pair and load; called while a file is read, on the control thread.
     virtual lookup_result find(std::string_view name, std::string_view point) = 0;
+
+    // Names that could be written at `point`, for an error that says what to write. May be empty.
+    virtual std::vector<std::string> offered(std::string_view) { return {}; }
 };
 
 }  // namespace pkernel::config

@@ -26,13 +26,13 @@ struct digest {
 
 digest digest_of(std::string_view bytes);
 
-// Owns everything that its nodes point at, so an instance that outlives its generation keeps its use
-// and nothing else of the old config. Inner uses belong to their outer one.
+// Owns everything that its nodes point at, so an instance that outlives its generation keeps its
+// use and nothing else of the old config. Inner uses belong to their outer one.
 struct plugin_use {
-    std::string name;        // "rate_limit"
-    std::string point;       // "pk.http_filter/1"
-    bool built_in = false;   // Nothing to load: the kernel itself answers to this name.
-    position at;             // The name in the config.
+    std::string name;       // "rate_limit"
+    std::string point;      // "pk.http_filter/1"
+    bool built_in = false;  // Nothing to load: the kernel itself answers to this name.
+    position at;            // The name in the config.
 
     // Whose instance: "listener web", "upstream app", "route api", "defaults", "top"; an unnamed
     // route is known by its canonical match. Inner uses: the owner of the outer one + its name.

@@ -34,7 +34,7 @@ public:
     // exclusive; an end of line 0 means the end of the line on which it begins.
     void hide(const position& from, std::uint32_t end_line, std::uint32_t end_column);
 
-    // Hidden columns of one line as [from, to), counted from 1, in order of their hiding.
+    // Hidden columns of one line as [from, to), counted from 1, from left to right, none touching.
     struct span {
         std::uint32_t from;
         std::uint32_t to;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory_resource>
+#include <string>
 #include <string_view>
 
 #include "kernel/config/position.hpp"
@@ -13,15 +14,16 @@
 
 namespace pkernel::config {
 
-struct plugin_use;
-
 // A node with what only the kernel wants to know. Arrays of nodes that plugins walk by their stride
 // are arrays of these.
 struct value : pk_node {
-    std::uint32_t length = 0;           // Of its token.
-    std::uint32_t inner = 0;            // PK_OPT_PLUGIN: which of the use's inner ones, or
-    plugin_use* use = nullptr;          // the use itself, in the kernel's sections.
-    const pk_option* option = nullptr;  // What it is a value of.
+    static constexpr std::uint32_t no_use = UINT32_MAX;
+
+    std::uint32_t length = 0;  // Of its token.
+    std::uint32_t use =
+        no_use;  // PK_OPT_PLUGIN: which use of those around it; no_use if it failed.
+    const pk_option* option = nullptr;  // What it is a value of; the loader's own use.
+    bool expanded = false;              // Its text holds the value of a ${…} and is not shown.
 };
 
 // Memory of one tree of values, freed as a whole.
@@ -39,7 +41,12 @@ inline std::string_view view(pk_str s) {
     return {s.data, static_cast<std::size_t>(s.size)};
 }
 
-inline pk_str str(std::string_view s) { return {s.data(), s.size()}; }
+// What a message may say of a text value.
+std::string shown(const value& v);
+
+inline pk_str str(std::string_view s) {
+    return {s.data(), s.size()};
+}
 
 position position_of(const value& v);
 
@@ -50,7 +57,11 @@ position position_of(const pk_node& n);
 const value& child(const value& table, std::string_view name);
 const value& element(const value& list, std::size_t index);
 
-inline bool given(const pk_node& n) { return (n.flags & PK_NODE_GIVEN) != 0; }
-inline bool present(const pk_node& n) { return n.type != PK_OPT_NONE; }
+inline bool given(const pk_node& n) {
+    return (n.flags & PK_NODE_GIVEN) != 0;
+}
+inline bool present(const pk_node& n) {
+    return n.type != PK_OPT_NONE;
+}
 
 }  // namespace pkernel::config
