@@ -52,9 +52,9 @@ void crash_board::name_hook(std::uint32_t number, std::string_view label) noexce
 }
 
 void crash_board::clear() noexcept {
-    // Gives the pages back: only those written next take memory again.
-    ::madvise(pages_, sizeof(pages), MADV_REMOVE);
-    std::memset(static_cast<void*>(pages_->lines), 0, sizeof pages_->lines);
+    // Gives the pages back as zeros, so that only those written next take memory again.
+    if (::madvise(pages_, sizeof(pages), MADV_REMOVE) != 0)
+        std::memset(static_cast<void*>(pages_), 0, sizeof(pages));
 }
 
 std::string crash_board::describe(const line& of) const {

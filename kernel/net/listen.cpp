@@ -25,7 +25,6 @@ bool set(int fd, int level, int option, int value) noexcept {
 // A bound socket, not listening yet.
 struct bound {
     base::unique_fd fd;
-    bool absent = false;
     failure why;
 };
 
@@ -50,13 +49,7 @@ bound bind_ip(const listen_spec& spec, bool shared) noexcept {
         out.why = failed(listen_step::option);
         return out;
     }
-    if (bind_to(fd, spec.at)) return out;
-    if (errno == EADDRNOTAVAIL && !spec.any) {
-        out.absent = set(fd, family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP,
-                         family == AF_INET6 ? IPV6_FREEBIND : IP_FREEBIND, 1);
-        if (out.absent && bind_to(fd, spec.at)) return out;
-    }
-    out.why = failed(listen_step::bind);
+    if (!bind_to(fd, spec.at)) out.why = failed(listen_step::bind);
     return out;
 }
 
@@ -147,7 +140,6 @@ listen_result open_listeners(const listen_spec& wanted, unsigned count,
         bound one = is_unix ? bind_unix(spec) : bind_ip(spec, true);
         if (one.why.error != 0) return give_up(one.why);
         if (::listen(one.fd.get(), spec.backlog) != 0) return give_up(failed(listen_step::listen));
-        out.absent |= one.absent;
         if (!is_unix && spec.at.port() == 0) spec.at = bound_address(one.fd.get());
         out.sockets.push_back(std::move(one.fd));
     }
@@ -169,6 +161,8 @@ std::string sentence(listen_step step, int error, const std::string& address) {
             return out + "the address is in use";
         case EACCES:
             return out + "permission denied";
+        case EADDRNOTAVAIL:
+            return out + "no interface of this machine has the address";
         case EMFILE:
         case ENFILE:
             return out + "no file descriptors left";

@@ -24,7 +24,6 @@ enum class listen_step : std::uint32_t { none, socket, option, bind, listen, pat
 
 struct listen_result {
     std::vector<base::unique_fd> sockets;  // Empty: it failed at `step` with `error`.
-    bool absent = false;  // No interface has the address yet; connections come when one has.
     listen_step step = listen_step::none;
     int error = 0;
 };

@@ -1,0 +1,89 @@
+// The one way between master and engine: messages of one size over a SOCK_SEQPACKET pair.
+//
+// Both ends check all of a message before they act on any of it: a damaged engine must not make the
+// master do more than the few things that are listed here. [control] on both sides.
+
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kernel/base/unique_fd.hpp"
+#include "kernel/net/listen.hpp"
+
+namespace pkernel::runtime {
+
+enum class message_kind : std::uint32_t {
+    // From the engine.
+    listen = 1,  // Answered by one or more `sockets`.
+    close = 2,   // The address is no longer in the config.
+    ready = 3,   // It serves; `count` workers.
+    // From the master.
+    sockets = 16,  // Carries fds; or none, and `step` and `error` say why.
+    drain = 17,
+    stop = 18,
+    reload = 19,
+    reopen_logs = 20
+};
+
+struct message {
+    static constexpr std::uint32_t magic_word = 0x706b6d31;
+    static constexpr std::uint32_t sockets_max = 1024;  // Of one address.
+    static constexpr std::size_t fds_max = 64;          // In one message.
+    static constexpr std::size_t owner_bytes_max = 64;
+
+    std::uint32_t magic = magic_word;
+    message_kind kind{};
+    std::uint32_t count = 0;  // listen: sockets wanted; sockets: those still to come, these included.
+    std::uint32_t fds = 0;    // That travel with it.
+    net::listen_step step{};
+    std::int32_t error = 0;
+    std::int32_t backlog = 0;
+    std::uint32_t any = 0;  // listen_spec::any
+    std::uint32_t address_bytes = 0;
+    std::uint32_t owner_bytes = 0;
+    std::array<char, owner_bytes_max> owner{};
+    sockaddr_storage address{};
+
+    net::listen_spec spec() const noexcept;
+    void set_spec(const net::listen_spec& from) noexcept;
+    std::string_view owner_text() const noexcept { return {owner.data(), owner_bytes}; }
+    void set_owner(std::string_view text) noexcept;  // Cut to owner_bytes_max.
+};
+
+// Every field within its bounds, and `kind` one that this side may get. Pure.
+bool is_valid(const message& m, std::size_t bytes, std::size_t fds, bool from_engine) noexcept;
+
+struct received {
+    message text;
+    std::vector<base::unique_fd> fds;
+};
+
+class channel {
+public:
+    enum class side { master, engine };
+    enum class status { message, empty, closed, damaged };
+
+    channel() = default;  // Closed.
+    channel(base::unique_fd fd, side own) : fd_(std::move(fd)), side_(own) {}
+
+    // Two connected ends, master's first; close-on-exec. Throws std::system_error.
+    static std::pair<channel, channel> make_pair();
+
+    int fd() const noexcept { return fd_.get(); }
+
+    // Neither waits. `send` says no when the other side is gone or does not read.
+    bool send(message text, const std::vector<int>& fds = {}) noexcept;
+    status receive(received& out);
+
+private:
+    base::unique_fd fd_;
+    side side_ = side::engine;
+};
+
+}  // namespace pkernel::runtime

@@ -1,0 +1,117 @@
+#include "kernel/runtime/engine_link.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "kernel/net/listen.hpp"
+
+namespace pkernel::runtime {
+namespace {
+
+using net::listen_spec;
+
+}  // namespace
+
+listener_source::answer engine_link::listen(const config::address& at, std::string_view owner,
+                                            unsigned count) {
+    listen_spec spec;
+    if (!net::to_listen_spec(at, spec)) return listener_source::refused(at, net::listen_step::path, 0, spec);
+    message ask;
+    ask.kind = message_kind::listen;
+    ask.count = std::min(count, message::sockets_max);
+    ask.set_spec(spec);
+    ask.set_owner(owner);
+    if (!channel_.send(ask)) return {{}, "cannot listen on " + at.text + ": the master is gone", {}};
+
+    answer out;
+    for (std::uint32_t left = 1; left > 0;) {
+        received got;
+        if (!wait_for_sockets(got))
+            return {{}, "cannot listen on " + at.text + ": the master does not answer", {}};
+        if (got.fds.empty()) return listener_source::refused(at, got.text.step, got.text.error, spec);
+        for (auto& each : got.fds) out.sockets.push_back(std::move(each));
+        left = got.text.count - got.text.fds;
+    }
+    return out;
+}
+
+void engine_link::close(const config::address& at, std::string_view owner) {
+    listen_spec spec;
+    if (!net::to_listen_spec(at, spec)) return;
+    message text;
+    text.kind = message_kind::close;
+    text.set_spec(spec);
+    text.set_owner(owner);
+    channel_.send(text);
+}
+
+// Reads up to the next `sockets`, keeping what is met before it.
+bool engine_link::wait_for_sockets(received& out) {
+    using clock = std::chrono::steady_clock;
+    const auto end = clock::now() + std::chrono::milliseconds(answer_time_max_ms);
+    for (;;) {
+        switch (channel_.receive(out)) {
+            case channel::status::message:
+                if (out.text.kind == message_kind::sockets) return true;
+                note(out.text.kind);
+                break;
+            case channel::status::empty: {
+                const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
+                if (left.count() <= 0) return false;
+                pollfd ready{channel_.fd(), POLLIN, 0};
+                ::poll(&ready, 1, static_cast<int>(left.count()));
+                break;
+            }
+            default:
+                return false;
+        }
+    }
+}
+
+void engine_link::note(message_kind kind) {
+    if (events_.size() >= events_max) return;
+    switch (kind) {
+        case message_kind::drain:
+            return events_.push_back(control_event::drain);
+        case message_kind::stop:
+            return events_.push_back(control_event::stop);
+        case message_kind::reload:
+            return events_.push_back(control_event::reload);
+        case message_kind::reopen_logs:
+            return events_.push_back(control_event::reopen_logs);
+        default:
+            return;  // An answer to a question that was given up.
+    }
+}
+
+std::optional<control_event> engine_link::take() {
+    while (events_.empty()) {
+        received got;
+        switch (channel_.receive(got)) {
+            case channel::status::message:
+                note(got.text.kind);
+                break;
+            case channel::status::empty:
+                return std::nullopt;
+            default:
+                if (std::exchange(gone_, true)) return std::nullopt;
+                return control_event::stop;
+        }
+    }
+    const control_event first = events_.front();
+    events_.pop_front();
+    return first;
+}
+
+void engine_link::ready(unsigned workers) {
+    message text;
+    text.kind = message_kind::ready;
+    text.count = std::min(workers, message::sockets_max);
+    channel_.send(text);
+}
+
+}  // namespace pkernel::runtime

@@ -1,0 +1,37 @@
+// The engine's end of the channel to its master.
+
+#pragma once
+
+#include <deque>
+
+#include "kernel/runtime/channel.hpp"
+#include "kernel/runtime/control.hpp"
+#include "kernel/runtime/listener_source.hpp"
+
+namespace pkernel::runtime {
+
+class engine_link final : public listener_source, public control_source {
+public:
+    static constexpr int answer_time_max_ms = 10'000;
+    static constexpr std::size_t events_max = 256;  // Further ones, which wait unread, are dropped.
+
+    explicit engine_link(channel to_master) : channel_(std::move(to_master)) {}
+
+    answer listen(const config::address& at, std::string_view owner, unsigned count) override;
+    void close(const config::address& at, std::string_view owner) override;
+
+    int fd() const noexcept override { return channel_.fd(); }
+    // A master that is gone reads as one `stop`.
+    std::optional<control_event> take() override;
+    void ready(unsigned workers) override;
+
+private:
+    bool wait_for_sockets(received& out);
+    void note(message_kind kind);
+
+    channel channel_;
+    std::deque<control_event> events_;
+    bool gone_ = false;
+};
+
+}  // namespace pkernel::runtime

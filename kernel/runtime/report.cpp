@@ -1,0 +1,62 @@
+#include "kernel/runtime/report.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kernel/base/log.hpp"
+#include "kernel/config/render.hpp"
+#include "kernel/net/listen.hpp"
+
+namespace pkernel::runtime {
+namespace {
+
+// The address as written, with the port that was chosen for 0.
+std::string where(const config::listener& l, int fd) {
+    if (l.address.kind == config::address_kind::unix_socket) return l.address.text;
+    const net::socket_address bound = net::bound_address(fd);
+    if (l.address.kind == config::address_kind::any) return ':' + std::to_string(bound.port());
+    return net::to_text(bound);
+}
+
+void add_bind_error(const config::listener& l, listener_source::answer& why,
+                    config::diagnostics& out) {
+    config::diagnostic d;
+    d.number = config::code::cannot_bind;
+    d.at = l.address.at;
+    d.message = std::move(why.problem);
+    d.hint = std::move(why.hint);
+    d.exit = config::exit_class::bind;
+    out.add(std::move(d));
+}
+
+}  // namespace
+
+void show(const config::diagnostics& all) {
+    if (all.errors() + all.warnings() == 0) return;
+    const std::string text = config::to_text(all, config::wants_colour(STDERR_FILENO));
+    std::string_view left = text;
+    while (!left.empty()) {
+        const ssize_t n = ::write(STDERR_FILENO, left.data(), left.size());
+        if (n <= 0) return;
+        left.remove_prefix(static_cast<std::size_t>(n));
+    }
+}
+
+std::optional<listener_sockets> open_listeners(const config::model& conf, listener_source& from,
+                                               unsigned workers, config::diagnostics& out) {
+    listener_sockets all;
+    for (const config::listener& each : conf.listeners) {
+        auto got = from.listen(each.address, each.name, workers);
+        if (got.sockets.empty()) add_bind_error(each, got, out);
+        all.push_back(std::move(got.sockets));
+    }
+    for (const auto& sockets : all)
+        if (sockets.empty()) return std::nullopt;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        base::log(base::log_level::info, "listening on " +
+                                             where(conf.listeners[i], all[i].front().get()) +
+                                             " (listener '" + conf.listeners[i].name + "')");
+    return all;
+}
+
+}  // namespace pkernel::runtime
