@@ -1,4 +1,5 @@
 """S41: a request that comes back to its proxy again and again ends with 508, a stranger's Via does not."""
+import asyncio
 import sys
 import unittest
 from pathlib import Path
@@ -6,8 +7,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.loss_client import Link, Plan  # noqa: E402
 from rig.pkrig import Origin, Proxy  # noqa: E402
-
-import asyncio  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -31,7 +30,7 @@ class Loop(unittest.TestCase):
         """The status of GET /ok with these field lines."""
         async def ask():
             link = Link(Plan(port=self.proxy.port()))
-            reply = await link.ask("GET", f"/ok HTTP/1.1\r\n{fields}X-Rest:", b"", True)
+            reply = await link.ask("GET", "/ok", b"", True, fields)
             link.close()
             return reply.status
 

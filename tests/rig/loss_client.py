@@ -63,12 +63,13 @@ class Link:
         self.reader = self.writer = None
         self.used = 0
 
-    async def ask(self, method, path, body, keep):
+    async def ask(self, method, path, body, keep, fields=""):
+        """The response; `fields` are further field lines, each with its CR LF."""
         if not self.writer:
             await self.open()
         reused, data = self.used > 0, bytearray()
         self.used += 1
-        head = f"{method} {path} HTTP/1.1\r\nHost: load.test\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: load.test\r\n{fields}"
         head += "" if keep else "Connection: close\r\n"
         head += f"Content-Length: {len(body)}\r\n" if method == "POST" else ""
         try:
