@@ -29,9 +29,11 @@ inline bool same_ip(const pk_address& left, const pk_address& right) noexcept {
 inline fixed_text<48> ip_text(const pk_address& address) noexcept {
     fixed_text<48> out;
     const pk_address a = unmapped(address);
-    char text[INET6_ADDRSTRLEN] = "";
-    if (a.family == 4 || a.family == 6) {
-        inet_ntop(a.family == 4 ? AF_INET : AF_INET6, a.bytes, text, sizeof text);
+    if (a.family == 4) {
+        out << a.bytes[0] << '.' << a.bytes[1] << '.' << a.bytes[2] << '.' << a.bytes[3];
+    } else if (a.family == 6) {
+        char text[INET6_ADDRSTRLEN] = "";
+        inet_ntop(AF_INET6, a.bytes, text, sizeof text);
         out << std::string_view(text);
     } else if (a.family == 1) {
         out << "unix";

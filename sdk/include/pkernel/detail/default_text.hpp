@@ -8,7 +8,7 @@
 namespace pk::detail {
 
 struct default_text {
-    char text[96] = {};
+    char text[120] = {};
     std::uint64_t size = 0;
 
     constexpr void put(std::string_view s) {

@@ -42,8 +42,8 @@ private:
 
 struct setup {
     std::uint32_t workers = 1;
-    std::set<std::string> missing_services;
-    std::map<std::string, std::string> variables;
+    std::set<std::string> missing_services = {};
+    std::map<std::string, std::string> variables = {};
 };
 
 // An instance, from create to worker_init; ended by the destructor. Throws std::runtime_error with
