@@ -29,8 +29,9 @@ static pk_verdict echo_end(pk_stream* s) {
     return PK_DONE;
 }
 static void nothing(pk_stream* s) { (void)s; }
+static void echo_drained(pk_stream* s) { s->api->resume(s, PK_REQUEST); }
 static const pk_handler echo = {sizeof(pk_handler), 0, NULL, echo_request, echo_data, echo_end, NULL,
-                                nothing, nothing, NULL};
+                                echo_drained, nothing, NULL};
 
 static uint64_t left;
 static void produce(pk_stream* s) {
@@ -79,6 +80,20 @@ int main(void) {
     CHECK_TEXT(x.client.at, x.client.size, ">abc");
     client_finish(&x);
     CHECK(x.client_end && x.cause == PK_END_COMPLETE);
+    exchange_free(&x);
+
+    start(&echo); /* against a client that does not read: the request waits, nothing piles up */
+    x.window[PK_RESPONSE] = 0;
+    for (int i = 0; i < 3; ++i) {
+        client_data(&x, big, sizeof big, 0);
+        run(&x);
+    }
+    CHECK(x.sink[PK_RESPONSE].size < MARK + CALLBACK_MAX);
+    client_finish(&x);
+    CHECK(!x.client_end);
+    x.window[PK_RESPONSE] = UINT64_MAX;
+    run(&x);
+    CHECK(x.client.size == 3 * sizeof big + 1 && x.client_end);
     exchange_free(&x);
 
     left = 1000000;

@@ -112,6 +112,7 @@ static const pk_waker_service waker_table = {sizeof(pk_waker_service), 0, waker_
 static pk_status sub_add(worker* w, place* of, const pk_subrequest* what, uint64_t* id) {
     int rest = (what->flags & PK_SUB_REST) != 0;
     if (rest && (of == NULL || what->upstream.size != 0)) return PK_INVALID;
+    if ((what->flags & PK_SUB_COLLECTED) && (what->flags & PK_SUB_DETACHED)) return PK_INVALID;
     if ((what->flags & PK_SUB_COLLECTED) != 0 &&
         (of == NULL || of->lanes[PK_REQUEST].collecting != 2))
         return PK_WRONG_STATE;

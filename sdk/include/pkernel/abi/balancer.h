@@ -63,7 +63,7 @@ typedef struct pk_pick {
     uint64_t random;  /* fresh random bits */
     pk_stream* stream; /* only request, fields, find, allocate and variables.h's get; state is null */
     /* Adds a field to the response if the response of this very attempt is the one sent (sticky's cookie).
-     * Name and value are copied; answers as stream.h's add_field does. */
+     * `choice` is the one given or a copy of it. Name and value are copied; answers as stream.h's add_field. */
     pk_status (*response_field)(const struct pk_pick* choice, pk_str name, pk_str value);
 } pk_pick;
 

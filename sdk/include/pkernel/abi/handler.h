@@ -25,7 +25,8 @@ typedef struct pk_handler {
     const pk_factory* factory;
 
     pk_verdict (*request)(pk_stream* s);
-    /* Optional: the body. Bytes taken are gone; less than all pauses the client until resume(s, PK_REQUEST). */
+    /* Optional: the body. Bytes taken are gone; less than all pauses the client until resume(s, PK_REQUEST),
+     * which a handler that emits what it reads calls in drained. */
     uint64_t (*data)(pk_stream* s, const pk_slice_view* data, uint32_t flags);
     pk_verdict (*end)(pk_stream* s); /* optional; the request is complete, trailers can be read */
     pk_verdict (*collected)(pk_stream* s);

@@ -132,8 +132,8 @@ typedef struct pk_stream_api {
     void (*reset)(struct pk_stream* s, uint32_t cause);
 
     /* Ends a PK_WAIT of that direction, or a data hook's having taken less than all. The kernel goes on after
-     * the callback: the resumed hook, or for data the data hook again. Called in the very hook that then waits, it counts; when
-     * nothing waits it has no effect and is not remembered. */
+     * the callback: the resumed hook, or for data the data hook again. Called in the very hook that then
+     * waits, it counts; when nothing waits it has no effect and is not remembered. */
     void (*resume)(struct pk_stream* s, uint32_t direction);
 
     /* While the head is held here: this handle replaces the body of that direction. Bytes that its data hook

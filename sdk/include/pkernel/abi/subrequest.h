@@ -19,7 +19,7 @@ enum {
      * be empty, and there must be a parent. This is how a cache asks its own origin. */
     PK_SUB_REST = 2u,
     /* The body is what the parent collected of its request, wherever it lies; `body` is not read. The parent
-     * must hold that body until the end. */
+     * must hold that body until the end, so not with PK_SUB_DETACHED (PK_INVALID). */
     PK_SUB_COLLECTED = 4u,
     /* Only connects, through the upstream's transport, then ends; with `upstream` and `endpoint` (probes). */
     PK_SUB_CONNECT = 8u
