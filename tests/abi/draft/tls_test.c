@@ -8,7 +8,9 @@
  * Toy: hello "H<name>|<protocol>,<protocol>\n", answer "S<certificate>|<protocol>\n", record "D<digit><bytes + 1>",
  * end "C".
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "pkernel/abi/draft/transport.h"
 
 #include <errno.h>
