@@ -200,7 +200,7 @@ void fake_stream::play_body(std::size_t d, std::string_view bytes, bool flush) {
     lane& l = lanes[d];
     if (!l.began) return host_.complain("test", std::string(name_of(d)) + " body before its head");
     if (l.input_end) return host_.complain("test", std::string(name_of(d)) + " body after its end");
-    if (out() || replied) return;  // Drained unseen.
+    if (deaf()) return;  // Drained unseen.
     if (!bytes.empty()) {
         block& b = blocks.emplace_back();
         b.bytes = bytes;
@@ -219,7 +219,7 @@ void fake_stream::play_end(std::size_t d, field_pairs trailers) {
     lane& l = lanes[d];
     if (!l.began) return host_.complain("test", std::string(name_of(d)) + " end before its head");
     if (std::exchange(l.input_end, true)) return host_.complain("test", "end twice");
-    if (out() || replied) return;
+    if (deaf()) return;
     fields[d == 0 ? PK_FIELDS_REQUEST_TRAILERS : PK_FIELDS_RESPONSE_TRAILERS].assign(
         std::move(trailers));
     after_callback();

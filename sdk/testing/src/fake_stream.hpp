@@ -122,6 +122,8 @@ public:
     // Rule 1: the head of that kind may be changed now.
     bool held_here(std::uint32_t which) const;
     bool out() const noexcept { return reset_ || (replied && !streaming()) || ended_; }
+    // Nothing of the message comes here any more; a handler still reads while it responds.
+    bool deaf() const noexcept { return out() || (replied && filter_ != nullptr); }
     bool streaming() const noexcept { return responded && !lanes[1].finished; }
     // Something went on the plugin's behalf that it may not do.
     void breach(const std::string& what);
