@@ -91,6 +91,12 @@ public:
     }
     ~block_ref() { release(block_); }
 
+    // A further reference to a block that someone else owns.
+    static block_ref share(block* b) noexcept {
+        retain(b);
+        return adopt(b);
+    }
+
     block* get() const noexcept { return block_; }
     block* operator->() const noexcept { return block_; }
     explicit operator bool() const noexcept { return block_ != nullptr; }

@@ -1,7 +1,8 @@
 // The ordered fields of one message: what plugins see is this very array.
 //
-// Names and values are views into the head's block or the stream's arena; nothing is owned but the array, which
-// stands in the arena. Lookup is by well-known id (one bit test tells absence) or by name without case.
+// Names and values are views into the head's block or the stream's arena; nothing is owned but the
+// array, which stands in the arena. Lookup is by well-known id (one bit test tells absence) or by
+// name without case.
 
 #pragma once
 
@@ -80,6 +81,13 @@ public:
         count_ = 0;
         present_[0] = present_[1] = 0;
         underscore_ = false;
+    }
+
+    // Empty, and without storage: the arena is about to be reset.
+    void forget() noexcept {
+        clear();
+        first_ = nullptr;
+        capacity_ = 0;
     }
 
 private:

@@ -39,8 +39,35 @@ bool mailbox::post(handler fn, void* target, std::uint64_t a, std::uint64_t b) {
         waiting_.push_back({fn, target, a, b});
         if (waiting_.size() > 1) return true;  // The first has already rung.
     }
+    wake();
+    return true;
+}
+
+// Cannot fail: only a counter near 2^64 would make it block.
+void mailbox::wake() noexcept {
     const std::uint64_t one = 1;
-    return ::write(fd_, &one, sizeof one) == sizeof one;
+    while (::write(fd_, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+
+bell::bell(loop& l, handler answer, void* owner) : loop_(l), answer_(answer), owner_(owner) {
+    next_ = l.bells_;
+    l.bells_ = this;
+}
+
+bell::~bell() {
+    bell** at = &loop_.bells_;
+    while (*at != this) at = &(*at)->next_;
+    *at = next_;
+}
+
+void bell::ring() noexcept {
+    if (!rung_.exchange(true, std::memory_order_acq_rel)) loop_.mailbox_.wake();
+}
+
+void loop::answer_bells() {
+    for (bell* b = bells_; b; b = b->next_)
+        if (b->rung_.exchange(false, std::memory_order_acq_rel)) b->answer_(b->owner_);
 }
 
 void mailbox::deliver() {
@@ -119,7 +146,10 @@ void loop::wait_and_dispatch() {
                                    (e & (EPOLLERR | EPOLLHUP) ? io_broken : 0u);
         static_cast<io_target*>(events[i].data.ptr)->on_io(bits);
     }
-    if (mail) mailbox_.deliver();
+    if (mail) {
+        mailbox_.deliver();
+        answer_bells();
+    }
 }
 
 // What is deferred while this runs waits for the next turn, so that a pair of objects that wake each other

@@ -66,17 +66,41 @@ public:
 
 private:
     friend class loop;
+    friend class bell;
     struct message {
         handler fn;
         void* target;
         std::uint64_t a, b;
     };
     void deliver();
+    void wake() noexcept;
 
     int fd_;
     std::mutex mutex_;
     std::vector<message> waiting_;
     std::vector<message> delivering_;
+};
+
+class loop;
+
+// A door from other threads that cannot be full: rings made before the last was answered become one.
+class bell {
+public:
+    using handler = void (*)(void* owner);
+    bell(loop& l, handler answer, void* owner);
+    ~bell();
+    bell(const bell&) = delete;
+    bell& operator=(const bell&) = delete;
+
+    void ring() noexcept;  // [any]
+
+private:
+    friend class loop;
+    loop& loop_;
+    const handler answer_;
+    void* const owner_;
+    std::atomic<bool> rung_{false};
+    bell* next_ = nullptr;
 };
 
 class loop {
@@ -109,6 +133,8 @@ public:
     void retire(retired* object) noexcept { retired_.push_back(*object); }
 
 private:
+    friend class bell;
+    void answer_bells();
     void wait_and_dispatch();
     void run_deferred();
     void bury();
@@ -118,6 +144,7 @@ private:
     instant now_;
     timer_wheel timers_;
     mailbox mailbox_;
+    bell* bells_ = nullptr;
     base::list<deferred, deferred> deferred_;
     base::list<retired, retired> retired_;
 };

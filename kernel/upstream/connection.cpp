@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "kernel/base/check.hpp"
 #include "kernel/net/socket.hpp"
@@ -23,7 +22,7 @@ failure_kind connect_failure(int why) noexcept {
 }  // namespace
 
 connection::connection(net::loop& loop, base::block_pool& blocks, const peer_key& key)
-    : loop_(loop), blocks_(blocks), key_(key), timer_(&on_timer, this) {}
+    : loop_(loop), key_(key), in_(blocks), timer_(&on_timer, this) {}
 
 connection::~connection() {
     if (fd_ >= 0) ::close(fd_);
@@ -55,7 +54,8 @@ void connection::begin(connection_user& user, const exchange& what) {
     phase_ = phase::head;
     timing_ = timing::none;
     request_ended_ = write_failed_ = got_bytes_ = in_trailers_ = surplus_ = false;
-    begin_ = end_ = seen_ = informational_ = 0;
+    in_.release();
+    seen_ = informational_ = 0;
     sent_ = left_ = 0;
     framing_ = {};
     chunks_ = {};
@@ -130,35 +130,23 @@ void connection::read() {
     while (phase_ == phase::head || phase_ == phase::body) {
         if (phase_ == phase::body && !user_->wants_data()) break;
         if (phase_ != phase::head && phase_ != phase::body) break;
-        if (begin_ < end_ && (phase_ == phase::head ? take_head() : take_body())) continue;
+        if (!in_.empty() && (phase_ == phase::head ? take_head() : take_body())) continue;
         if (!fill()) break;
     }
     reading_ = false;
-    if (phase_ == phase::closed || begin_ == end_) in_.reset();
+    if (phase_ == phase::closed)
+        in_.release();
+    else
+        in_.release_if_empty();
 }
 
-// Room for at least one byte after what is buffered. False when the head can grow no further.
+// Room for at least one byte more. False when the head can grow no further.
 bool connection::make_room() {
-    if (phase_ == phase::body && begin_ == end_) {
-        const bool much = framing_.kind != http::body_kind::length || left_ > 4096;
-        in_ = base::block_ref::adopt(much ? blocks_.take_large() : blocks_.take_small());
-        begin_ = end_ = 0;
+    if (phase_ == phase::body && in_.empty()) {
+        in_.renew(framing_.kind != http::body_kind::length || left_ > 4096);
         return true;
     }
-    if (!in_) {
-        in_ = base::block_ref::adopt(blocks_.take_small());
-        begin_ = end_ = 0;
-    }
-    if (end_ < in_->capacity) return true;
-    const std::size_t kept = end_ - begin_;
-    const std::size_t most = what_.limits->head.head_max + base::block_pool::small_size;
-    if (kept >= most) return false;
-    auto larger = base::block_ref::adopt(blocks_.take_sized(most));
-    std::memcpy(larger->data(), in_->data() + begin_, kept);
-    in_ = std::move(larger);
-    begin_ = 0;
-    end_ = static_cast<std::uint32_t>(kept);
-    return true;
+    return in_.extend(what_.limits->head.head_max);
 }
 
 bool connection::fill() {
@@ -167,11 +155,11 @@ bool connection::fill() {
         fail(failure_kind::bad_response, {502, "response_head_too_large"});
         return false;
     }
-    const std::size_t room = in_->capacity - end_;
-    const auto r = net::receive(fd_, in_->data() + end_, room);
+    const std::size_t room = in_.free_size();
+    const auto r = net::receive(fd_, in_.free_space(), room);
     switch (r.status) {
         case net::io_status::done:
-            end_ += static_cast<std::uint32_t>(r.bytes);
+            in_.filled(r.bytes);
             got_bytes_ = true;
             // A short read has emptied the socket; only a FIN seen before can be behind it.
             if (r.bytes < room && !peer_closed_) readable_ = false;
@@ -199,11 +187,11 @@ void connection::peer_ended() {
 bool connection::take_head() {
     std::size_t used = 0;
     http::parse_fault fault;
-    const auto r = http::parse_response(buffered(), seen_, what_.limits->head, *what_.into, &used,
+    const auto r = http::parse_response(in_.view(), seen_, what_.limits->head, *what_.into, &used,
                                         fault);
     if (r == http::parse_result::need_more) {
         what_.into->headers.clear();
-        seen_ = end_ - begin_;
+        seen_ = in_.size();
         return false;
     }
     if (r == http::parse_result::bad ||
@@ -211,7 +199,7 @@ bool connection::take_head() {
         fail(failure_kind::bad_response, fault);
         return true;
     }
-    begin_ += static_cast<std::uint32_t>(used);
+    in_.consume(used);
     seen_ = 0;
     const auto status = what_.into->status;
     if (status == 101) {
@@ -251,23 +239,17 @@ void connection::take_idle_hint() {
     idle_hint_ = std::chrono::seconds(seconds > 1 ? seconds - 1 : 0);
 }
 
-void connection::hand_over(std::size_t n) {
-    base::slice data(in_->data() + begin_, n, in_.get());
-    begin_ += static_cast<std::uint32_t>(n);
-    user_->on_response_data(std::move(data));
-}
-
 // Answers whether anything of the buffer was used.
 bool connection::take_body() {
     switch (framing_.kind) {
         case http::body_kind::length: {
-            const std::size_t n = std::min<std::uint64_t>(left_, end_ - begin_);
+            const std::size_t n = std::min<std::uint64_t>(left_, in_.size());
             left_ -= n;
-            hand_over(n);
+            user_->on_response_data(in_.take(n));
             if (left_ == 0 && phase_ == phase::body) finish_response();
             return true;
         }
-        case http::body_kind::until_close: hand_over(end_ - begin_); return true;
+        case http::body_kind::until_close: user_->on_response_data(in_.take(in_.size())); return true;
         case http::body_kind::chunked: return in_trailers_ ? take_trailers() : take_chunked();
         case http::body_kind::none: return false;
     }
@@ -276,17 +258,17 @@ bool connection::take_body() {
 
 bool connection::take_chunked() {
     http::parse_fault fault;
-    const auto step = chunks_.next(buffered(), fault);
+    const auto step = chunks_.next(in_.view(), fault);
     switch (step.what) {
-        case http::chunked_decoder::event::need_more: begin_ = end_; return true;
+        case http::chunked_decoder::event::need_more: in_.consume(in_.size()); return true;
         case http::chunked_decoder::event::bad: fail(failure_kind::bad_response, fault); return true;
         case http::chunked_decoder::event::trailers:
-            begin_ += static_cast<std::uint32_t>(step.consumed);
+            in_.consume(step.consumed);
             in_trailers_ = true;
             return true;
         case http::chunked_decoder::event::data: {
-            base::slice data(step.data.data(), step.data.size(), in_.get());
-            begin_ += static_cast<std::uint32_t>(step.consumed);
+            base::slice data = in_.share(step.data);
+            in_.consume(step.consumed);
             user_->on_response_data(std::move(data));
             return true;
         }
@@ -297,25 +279,25 @@ bool connection::take_chunked() {
 bool connection::take_trailers() {
     std::size_t used = 0;
     http::parse_fault fault;
-    const auto r = http::parse_trailers(buffered(), seen_, what_.limits->head, *what_.trailers,
+    const auto r = http::parse_trailers(in_.view(), seen_, what_.limits->head, *what_.trailers,
                                         &used, fault);
     if (r == http::parse_result::need_more) {
         what_.trailers->clear();
-        seen_ = end_ - begin_;
+        seen_ = in_.size();
         return false;
     }
     if (r == http::parse_result::bad) {
         fail(failure_kind::bad_response, fault);
         return true;
     }
-    begin_ += static_cast<std::uint32_t>(used);
+    in_.consume(used);
     finish_response();
     return true;
 }
 
 void connection::finish_response() {
     phase_ = phase::ended;
-    surplus_ = begin_ < end_;
+    surplus_ = !in_.empty();
     timing_ = timing::none;
     user_->on_response_end(*what_.trailers);
 }
@@ -331,7 +313,7 @@ void connection::go_idle(connection_user& keeper) noexcept {
     phase_ = phase::idle;
     timing_ = timing::none;
     what_ = {};
-    if (!reading_) in_.reset();
+    if (!reading_) in_.release();
 }
 
 void connection::abandon() noexcept {
@@ -355,7 +337,7 @@ void connection::fail(failure_kind kind, http::parse_fault fault) {
 
 std::uint64_t connection::spliceable() const noexcept {
     const bool fits = phase_ == phase::body && framing_.kind == http::body_kind::length;
-    return fits && begin_ == end_ ? left_ : 0;
+    return fits && in_.empty() ? left_ : 0;
 }
 
 void connection::spliced(std::uint64_t n) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "kernel/base/input_buffer.hpp"
 #include "kernel/base/slice_queue.hpp"
 #include "kernel/http/chunked.hpp"
 #include "kernel/http/framing.hpp"
@@ -98,7 +99,7 @@ public:
     void resume_reading();
 
     // Of the response head: keeps the views of `into` alive.
-    base::block* head_block() const noexcept { return in_.get(); }
+    base::block* head_block() const noexcept { return in_.owner(); }
 
     // After on_response_end: may another request follow here? (Framing exact, both sides done and willing.)
     bool reusable() const noexcept;
@@ -142,16 +143,11 @@ private:
     bool take_body();
     bool take_chunked();
     bool take_trailers();
-    void hand_over(std::size_t n);
     void finish_response();
     void peer_ended();
     void fail(failure_kind kind, http::parse_fault fault = {});
-    std::string_view buffered() const noexcept {
-        return {in_ ? in_->data() + begin_ : nullptr, static_cast<std::size_t>(end_ - begin_)};
-    }
 
     net::loop& loop_;
-    base::block_pool& blocks_;
     const peer_key& key_;
     connection_user* user_ = nullptr;
     int fd_ = -1;
@@ -166,12 +162,12 @@ private:
     bool in_trailers_ = false;
     bool reading_ = false;
     bool surplus_ = false;
-    std::uint32_t begin_ = 0, end_ = 0, seen_ = 0;
+    std::size_t seen_ = 0;
     std::uint32_t informational_ = 0;
     std::uint32_t exchanges_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t left_ = 0;
-    base::block_ref in_;
+    base::input_buffer in_;
     base::slice_queue out_;
     exchange what_{};
     http::framing framing_;

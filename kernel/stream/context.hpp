@@ -1,0 +1,64 @@
+// What the streams of one worker share. One of it a worker, touched on its thread only, but for the wakers' doors.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/base/block.hpp"
+#include "kernel/net/loop.hpp"
+#include "kernel/plugin/call_marker.hpp"
+#include "kernel/stream/plan.hpp"
+#include "kernel/upstream/chooser.hpp"
+#include "kernel/upstream/pool.hpp"
+
+namespace pkernel::stream {
+
+class stream;
+class waker_table;
+class offload_pool;
+
+// The generation on one worker: its choosers. Streams hold it while they run.
+struct site {
+    std::shared_ptr<const generation> plan;
+    std::vector<std::unique_ptr<upstream::chooser>> choosers;  // By upstream.
+};
+
+struct context {
+    context(net::loop& l, std::uint32_t worker, plugin::marker_slot& m);
+    ~context();
+    context(const context&) = delete;
+    context& operator=(const context&) = delete;
+
+    net::loop& loop;
+    const std::uint32_t worker;
+    plugin::marker_slot& marker;
+    base::block_pool blocks;
+    upstream::pool connections;
+    std::unique_ptr<waker_table> wakers;
+    offload_pool* offload = nullptr;
+    std::shared_ptr<site> current;
+    bool draining = false;   // Responses say Connection: close.
+    std::string via;         // "1.1 <pseudonym>"
+    std::uint64_t log_drops = 0;
+
+    std::uint64_t random() noexcept;
+    // "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.
+    std::string_view http_date();
+
+    stream* new_stream();
+    void free_stream(stream* s) noexcept;
+    std::size_t streams() const noexcept { return streams_; }
+
+private:
+    std::uint64_t random_;
+    net::instant date_until_{};
+    char date_[32];
+    stream* spare_ = nullptr;
+    std::size_t spare_count_ = 0;
+    std::size_t streams_ = 0;
+};
+
+}  // namespace pkernel::stream

@@ -1,0 +1,47 @@
+// The two neighbours of a stream: whoever made it (a codec, a subrequest), and the kernel's own handler.
+
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/base/block.hpp"
+#include "kernel/base/end_reason.hpp"
+#include "kernel/http/fields.hpp"
+
+namespace pkernel::stream {
+
+class stream;
+
+// What a response looks like when it leaves the chain. The fields hold Content-Length when its length is known.
+struct response_out {
+    std::uint32_t status;
+    const http::fields* fields;
+    std::int64_t length;  // -1: not known.
+    bool has_body;        // False: HEAD, 204, 304 and the like, whatever `length` says.
+};
+
+// Takes the response, in order: informational*, head, data*, end; or abort at any point. All take everything;
+// how much waits to go out is told by queued().
+class downstream {
+public:
+    virtual void send_informational(std::uint32_t status, const http::fields& fields) = 0;
+    virtual void send_head(const response_out& head) = 0;
+    virtual void send_data(base::slice data) = 0;
+    virtual void send_end(const http::fields& trailers) = 0;
+    virtual std::size_t queued() const noexcept = 0;
+    // The response cannot be completed: what was sent must be seen to be cut.
+    virtual void abort(base::end_reason why) = 0;
+    // More of the request's body is wanted.
+    virtual void resume_request() = 0;
+    // The client may be told to send its body (RFC 9110 10.1.1). Idempotent.
+    virtual void send_continue() = 0;
+    // The fd to splice a body of known length to, or -1: something else must go first, or bytes must be seen.
+    virtual int splice_target() const noexcept { return -1; }
+    // `n` body bytes went there.
+    virtual void spliced(std::uint64_t) {}
+
+protected:
+    ~downstream() = default;
+};
+
+}  // namespace pkernel::stream

@@ -1,0 +1,97 @@
+// The kernel's handler: asks an origin, and keeps asking others as long as nothing was lost by it.
+//
+// A part of its stream. An attempt is one endpoint chosen; the replay on a fresh connection after a stale pooled one
+// belongs to it. Typed facts decide (what was sent, what came back, is it idempotent, can its body be sent again),
+// so that a POST is never executed twice.
+
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "kernel/base/scratch.hpp"
+#include "kernel/http/framing.hpp"
+#include "kernel/net/timer.hpp"
+#include "kernel/upstream/chooser.hpp"
+#include "kernel/upstream/connection.hpp"
+
+namespace pkernel::stream {
+
+class stream;
+
+class forward final : public upstream::connection_user {
+public:
+    static constexpr std::uint32_t attempts_max = 3;  // Without an attempt plugin.
+    static constexpr net::nanoseconds continue_after = std::chrono::seconds(1);
+
+    explicit forward(stream& s);
+    ~forward();
+
+    // The request head has passed the chain.
+    void start(std::uint32_t upstream);
+    void request_data(base::slice data);
+    void request_end();
+    std::size_t queued() const noexcept {
+        return waiting_.bytes() + (conn_ ? conn_->queued() : 0);
+    }
+    void response_drained();
+    // Ends it without a word to the stream: the client is gone, or was answered otherwise.
+    void cancel() noexcept;
+    void reset() noexcept;
+
+    // For the record.
+    std::string_view upstream_name() const noexcept;
+    std::string_view endpoint_name() const noexcept;
+    std::uint32_t attempts() const noexcept { return attempts_; }
+    bool reused() const noexcept { return reused_; }
+    net::nanoseconds head_time() const noexcept { return head_time_; }
+    net::nanoseconds connect_time() const noexcept { return connect_time_; }
+
+    void on_connected() override;
+    void on_informational() override;
+    void on_response_head(const http::framing& framing) override;
+    void on_response_data(base::slice data) override;
+    void on_response_end(const http::fields& trailers) override;
+    void on_send_drained() override;
+    void on_failure(const upstream::failure& why) override;
+    bool wants_data() override;
+
+private:
+    void attempt();
+    void connect(std::uint32_t index);
+    void send_head();
+    std::size_t write_head(char* at, std::size_t capacity);
+    void send_body(base::slice data);
+    void finish_request();
+    bool looped() const;
+    void give_up(const upstream::failure& why);
+    void settle(std::uint32_t cause);
+
+    stream& stream_;
+    upstream::chooser* chooser_ = nullptr;
+    upstream::connection* conn_ = nullptr;
+    upstream::tried tried_;
+    std::uint32_t endpoint_ = PK_NO_ENDPOINT;
+    std::uint32_t address_ = 0;  // Of the endpoint's addresses.
+    std::uint32_t attempts_ = 0;
+    bool running_ = false;
+    bool connected_ = false;  // The request has been handed to the connection.
+    bool reused_ = false;
+    bool replayed_ = false;
+    bool body_began_ = false;
+    bool chunked_ = false;
+    bool got_head_ = false;
+    bool got_continue_ = false;  // No (further) 100 for the client.
+    bool until_close_ = false;
+    bool ended_ = false;  // The request is complete.
+    upstream::failure last_failure_{upstream::failure_kind::connect_refused};
+    net::instant first_attempt_{};
+    net::instant attempt_start_{};
+    net::nanoseconds head_time_{0};
+    net::nanoseconds connect_time_{0};
+    base::slice_queue waiting_;  // Body that came before the connection was there.
+    base::scratch scratch_;
+    net::timer continue_timer_;
+};
+
+}  // namespace pkernel::stream

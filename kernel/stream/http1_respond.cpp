@@ -1,0 +1,159 @@
+// Writing: the response's wire form, its pace, and its visible end.
+
+#include "kernel/http/writer.hpp"
+#include "kernel/net/socket.hpp"
+#include "kernel/stream/http1_server.hpp"
+#include "kernel/stream/stream.hpp"
+
+namespace pkernel::stream {
+
+namespace {
+
+constexpr int vectors_per_write = 64;
+
+}  // namespace
+
+void http1_server::send_informational(std::uint32_t status, const http::fields& fields) {
+    const auto size = http::head_size_bound(fields, 64);
+    const auto block = base::block_ref::adopt(context_.blocks.take_sized(size));
+    http::head_writer out(block->data(), block->capacity);
+    out.text(http::status_line(status));
+    out.fields_of(fields);
+    out.finish();
+    out_.push(base::slice(block->data(), out.size(), block.get()));
+    context_.loop.defer(*this);
+}
+
+void http1_server::send_continue() {
+    if (continued_) return;
+    continued_ = true;
+    static constexpr std::string_view line = "HTTP/1.1 100 Continue\r\n\r\n";
+    out_.push(base::slice(line.data(), line.size(), nullptr));
+    context_.loop.defer(*this);
+}
+
+void http1_server::send_head(const response_out& head) {
+    const bool old = (stream_->request.flags & PK_REQUEST_HTTP10) != 0;
+    continued_ = true;
+    chunked_ = head.has_body && head.length < 0 && !old;
+    until_close_ = head.has_body && head.length < 0 && old;
+    response_left_ = head.has_body ? head.length : 0;
+    if (chunked_ || until_close_) response_left_ = -1;
+    // An error answered before the upload's end: the rest of it is not worth reading.
+    const bool early = phase_ == phase::body && head.status >= 400;
+    if (until_close_ || context_.draining || early) keep_ = false;
+
+    const auto size = http::head_size_bound(*head.fields, 160);
+    const auto block = base::block_ref::adopt(context_.blocks.take_sized(size));
+    http::head_writer out(block->data(), block->capacity);
+    out.text(http::status_line(head.status));
+    out.fields_of(*head.fields);
+    if (!head.fields->has(PK_FIELD_DATE)) out.field("Date", context_.http_date());
+    if (chunked_) out.text("Transfer-Encoding: chunked\r\n");
+    if (!keep_)
+        out.text("Connection: close\r\n");
+    else if (old)
+        out.text("Connection: keep-alive\r\n");
+    out.finish();
+    out_.push(base::slice(block->data(), out.size(), block.get()));
+    context_.loop.defer(*this);
+}
+
+void http1_server::send_data(base::slice data) {
+    if (data.empty()) return;
+    if (response_left_ >= 0) {
+        // More than was announced can only mean a broken handler: it must not reach the next response.
+        const auto left = static_cast<std::size_t>(response_left_);
+        if (data.size() > left) {
+            keep_ = false;
+            data = data.front(left);
+            if (data.empty()) return;
+        }
+        response_left_ -= static_cast<std::int64_t>(data.size());
+    }
+    stream_->response_bytes += data.size();
+    if (chunked_) {
+        char head[24];
+        out_.push(scratch_.copy({head, http::write_chunk_head(data.size(), head)}));
+        out_.push(std::move(data));
+        out_.push(base::slice("\r\n", 2, nullptr));
+    } else {
+        out_.push(std::move(data));
+    }
+    context_.loop.defer(*this);
+}
+
+void http1_server::send_end(const http::fields& trailers) {
+    if (response_left_ > 0) return abort({PK_END_PLUGIN_ERROR, "body_shorter_than_announced"});
+    if (chunked_ && trailers.empty()) {
+        out_.push(base::slice("0\r\n\r\n", 5, nullptr));
+    } else if (chunked_) {
+        const auto size = http::head_size_bound(trailers, 16);
+        const auto block = base::block_ref::adopt(context_.blocks.take_sized(size));
+        http::head_writer out(block->data(), block->capacity);
+        out.text("0\r\n");
+        out.fields_of(trailers);
+        out.finish();
+        out_.push(base::slice(block->data(), out.size(), block.get()));
+    }
+    response_done_ = true;
+    context_.loop.defer(*this);
+}
+
+void http1_server::abort(base::end_reason) {
+    aborted_ = true;
+    keep_ = false;
+    context_.loop.defer(*this);
+}
+
+void http1_server::run_deferred() {
+    if (phase_ == phase::closed) return;
+    flush();
+    if (phase_ == phase::closed || !stream_) return;
+    if (out_.empty() && (response_done_ || aborted_)) return complete();
+    if (phase_ == phase::body) proceed();
+}
+
+void http1_server::flush() {
+    const bool was_full = out_.bytes() >= stream::high_water;
+    while (!out_.empty() && writable_) {
+        iovec parts[vectors_per_write];
+        const int n = out_.gather(parts, vectors_per_write);
+        const auto r = net::send_some(fd_, parts, n, false);
+        if (r.status == net::io_status::done) {
+            window_out_ += r.bytes;
+            out_.consume(r.bytes);
+            continue;
+        }
+        if (r.status == net::io_status::would_block) {
+            writable_ = false;
+            break;
+        }
+        if (stream_) end_stream({PK_END_CLIENT_ABORT, "client_reset"});
+        return close(false);
+    }
+    if (!out_.empty() && !write_timer_.armed()) {
+        window_out_ = 0;
+        write_timer_.arm(context_.loop.timers(),
+                         context_.loop.now() + listener().conf->timeouts.write_stall);
+    }
+    if (out_.bytes() < stream::high_water && stream_ && (was_full || out_.empty()))
+        stream_->response_drained();
+}
+
+void http1_server::on_write_timer(void* self) { static_cast<http1_server*>(self)->write_expired(); }
+
+// A reader must take `rate_min` while we hold something for it.
+void http1_server::write_expired() {
+    if (out_.empty()) return;
+    const auto window = listener().conf->timeouts.write_stall;
+    const auto least = rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
+    if (window_out_ > least) {
+        window_out_ = 0;
+        return write_timer_.arm(context_.loop.timers(), context_.loop.now() + window);
+    }
+    if (stream_) end_stream({PK_END_TIMEOUT, "write_stall"});
+    close(true);
+}
+
+}  // namespace pkernel::stream

@@ -1,0 +1,389 @@
+// Reading: heads, bodies, what follows on the same connection, and its end. Writing is in http1_respond.cpp.
+
+#include "kernel/stream/http1_server.hpp"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kernel/net/socket.hpp"
+#include "kernel/http/target.hpp"
+#include "kernel/stream/stream.hpp"
+
+namespace pkernel::stream {
+
+http1_server::http1_server(context& c, connection_keeper& keeper, int fd, std::uint32_t listener,
+                           const pk_address& peer, const pk_address& local)
+    : context_(c),
+      keeper_(keeper),
+      fd_(fd),
+      listener_(listener),
+      peer_(peer),
+      local_(local),
+      in_(c.blocks),
+      scratch_(c.blocks),
+      read_timer_(&on_read_timer, this),
+      write_timer_(&on_write_timer, this) {}
+
+http1_server::~http1_server() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+bool http1_server::start() {
+    if (!context_.loop.add(fd_, *this)) {
+        close(false);
+        return false;
+    }
+    // A client that says nothing at all is held to the time for a head.
+    time_reading(reading::head, listener().conf->timeouts.head);
+    return true;
+}
+
+void http1_server::on_io(std::uint32_t events) {
+    if (phase_ == phase::closed) return;
+    if (events & net::io_writable) writable_ = true;
+    if (events & (net::io_readable | net::io_peer_closed)) readable_ = true;
+    if (events & net::io_peer_closed) peer_closed_ = true;
+    if (events & net::io_broken) {
+        if (stream_) end_stream({PK_END_CLIENT_ABORT, "client_reset"});
+        return close(false);
+    }
+    if (!out_.empty() && writable_) context_.loop.defer(*this);
+    if (phase_ == phase::lingering) return discard();
+    if (readable_) proceed();
+}
+
+// Reads and uses what there is, until the socket is empty, the stream wants no more, or the request is complete.
+void http1_server::proceed() {
+    if (proceeding_) return;
+    proceeding_ = true;
+    for (;;) {
+        if (phase_ == phase::idle || phase_ == phase::head) {
+            if ((in_.empty() || need_more_) && !fill()) break;
+            need_more_ = !take_head();
+        } else if (phase_ == phase::body) {
+            if (!stream_->wants_request()) break;
+            if ((in_.empty() || need_more_) && !fill()) break;
+            need_more_ = !take_body();
+        } else {
+            break;
+        }
+    }
+    proceeding_ = false;
+    if (phase_ == phase::body || phase_ == phase::idle) in_.release_if_empty();
+}
+
+bool http1_server::make_room() {
+    if (phase_ == phase::body && in_.empty()) {
+        in_.renew(framing_.kind == http::body_kind::chunked || left_ > 4096);
+        return true;
+    }
+    return in_.extend(listener().head_limits.head_max + 1);
+}
+
+bool http1_server::fill() {
+    if (!readable_) return false;
+    if (!make_room()) {
+        refuse({431, "head_too_large"});
+        return false;
+    }
+    const std::size_t room = in_.free_size();
+    const auto r = net::receive(fd_, in_.free_space(), room);
+    switch (r.status) {
+        case net::io_status::done:
+            in_.filled(r.bytes);
+            window_in_ += r.bytes;
+            if (r.bytes < room && !peer_closed_) readable_ = false;
+            return true;
+        case net::io_status::would_block: readable_ = false; return false;
+        case net::io_status::end:
+            readable_ = false;
+            peer_closed_ = true;
+            peer_ended();
+            return false;
+        case net::io_status::failed:
+            if (stream_) end_stream({PK_END_CLIENT_ABORT, "client_reset"});
+            close(false);
+            return false;
+    }
+    return false;
+}
+
+void http1_server::peer_ended() {
+    if (stream_) end_stream({PK_END_CLIENT_ABORT, "client_closed"});
+    close(false);
+}
+
+// False: more bytes are needed.
+bool http1_server::take_head() {
+    if (!stream_) {
+        stream_ = context_.new_stream();
+        stream_->open(*this, context_.current, listener());
+        phase_ = phase::head;
+        seen_ = 0;
+        keep_ = true;
+        request_whole_ = false;
+    }
+    std::size_t used = 0;
+    http::parse_fault fault;
+    const auto r = http::parse_request(in_.view(), seen_, listener().head_limits, stream_->head,
+                                       &used, fault);
+    if (r == http::parse_result::need_more) {
+        stream_->head.headers.clear();
+        seen_ = in_.size();
+        if (timing_ != reading::head)
+            time_reading(reading::head, listener().conf->timeouts.head);
+        return false;
+    }
+    stream_->request.peer = peer_;
+    stream_->request.local = local_;
+    if (r == http::parse_result::bad) {
+        refuse(fault);
+        return true;
+    }
+    head_complete(used);
+    return true;
+}
+
+void http1_server::head_complete(std::size_t used) {
+    stream& s = *stream_;
+    s.pin(base::block_ref::share(in_.owner()));
+    in_.consume(used);
+    timing_ = reading::none;
+    ++requests_;
+    http::parse_fault fault;
+    if (!http::make_request(s.head, listener().secure, s.arena, s.request, fault) ||
+        !http::request_framing(s.head, framing_, fault))
+        return refuse(fault);
+    const auto most = listener().conf->limits.keepalive_requests;
+    keep_ = framing_.keep_alive && !context_.draining && !draining_ &&
+            (most == 0 || requests_ < most);
+    const pk_field* expect = s.head.headers.find(PK_FIELD_EXPECT);
+    const bool old = (s.request.flags & PK_REQUEST_HTTP10) != 0;
+    const bool body = framing_.kind != http::body_kind::none &&
+                      (framing_.kind != http::body_kind::length || framing_.length > 0);
+    const bool expects =
+        expect && body && !old &&
+        http::lists_token(s.head.headers, PK_FIELD_EXPECT, "100-continue");
+    http::remove_connection_fields(s.head.headers);
+    left_ = framing_.length;
+    chunks_ = {};
+    in_trailers_ = false;
+    continued_ = !expects;
+    phase_ = body ? phase::body : phase::waiting;
+    request_whole_ = !body;
+    if (body) {
+        window_in_ = in_.size();
+        time_reading(reading::body, listener().conf->timeouts.body_stall);
+    }
+    s.begin(expects);
+    if (!body) s.request_end();
+}
+
+// The head cannot be read: what follows on the connection cannot either.
+void http1_server::refuse(const http::parse_fault& fault) {
+    keep_ = false;
+    phase_ = phase::waiting;
+    timing_ = reading::none;
+    readable_ = true;  // Whatever else comes is drained.
+    const bool limit = fault.status == 431 || fault.status == 414 || fault.status == 413;
+    stream_->refuse(fault, limit ? PK_END_LIMIT : PK_END_PROTOCOL);
+}
+
+bool http1_server::take_body() {
+    if (framing_.kind == http::body_kind::chunked)
+        return in_trailers_ ? take_trailers() : take_chunked();
+    const std::size_t n = std::min<std::uint64_t>(left_, in_.size());
+    left_ -= n;
+    stream_->request_data(in_.take(n));
+    if (left_ == 0) body_complete();
+    return true;
+}
+
+bool http1_server::take_chunked() {
+    http::parse_fault fault;
+    const auto step = chunks_.next(in_.view(), fault);
+    switch (step.what) {
+        case http::chunked_decoder::event::need_more: in_.consume(in_.size()); break;
+        case http::chunked_decoder::event::trailers:
+            in_.consume(step.consumed);
+            in_trailers_ = true;
+            seen_ = 0;
+            break;
+        case http::chunked_decoder::event::data: {
+            base::slice data = in_.share(step.data);
+            in_.consume(step.consumed);
+            stream_->request_data(std::move(data));
+            break;
+        }
+        case http::chunked_decoder::event::bad:
+            keep_ = false;
+            phase_ = phase::waiting;
+            stream_->request_failed(fault.status, {PK_END_PROTOCOL, fault.cause});
+            break;
+    }
+    return true;
+}
+
+bool http1_server::take_trailers() {
+    std::size_t used = 0;
+    http::parse_fault fault;
+    auto& trailers = stream_->request_trailers;
+    const auto r = http::parse_trailers(in_.view(), seen_, listener().head_limits, trailers, &used,
+                                        fault);
+    if (r == http::parse_result::need_more) {
+        trailers.clear();
+        seen_ = in_.size();
+        return false;
+    }
+    if (r == http::parse_result::bad) {
+        keep_ = false;
+        phase_ = phase::waiting;
+        stream_->request_failed(fault.status, {PK_END_PROTOCOL, fault.cause});
+        return true;
+    }
+    if (!trailers.empty()) stream_->pin(base::block_ref::share(in_.owner()));
+    in_.consume(used);
+    body_complete();
+    return true;
+}
+
+void http1_server::body_complete() {
+    phase_ = phase::waiting;
+    timing_ = reading::none;
+    request_whole_ = true;
+    stream_->request_end();
+}
+
+void http1_server::resume_request() {
+    if (phase_ != phase::body) return;
+    if (timing_ == reading::body) {
+        window_in_ = 0;
+        time_reading(reading::body, listener().conf->timeouts.body_stall);
+    }
+    context_.loop.defer(*this);
+}
+
+// The stream is over: what it leaves behind on the connection decides what comes next.
+void http1_server::complete() {
+    const bool whole = phase_ == phase::waiting && request_whole_;
+    const bool cut = aborted_;
+    stream* s = std::exchange(stream_, nullptr);
+    s->finish();
+    context_.free_stream(s);
+    if (cut) return until_close_ ? close(true) : linger();
+    if (!keep_ || !whole || context_.draining || draining_) {
+        // Unread bytes would turn the close into a reset that could overtake the answer.
+        const bool unread = !whole || readable_ || !in_.empty();
+        return unread ? linger() : close(false);
+    }
+    next_request();
+}
+
+void http1_server::next_request() {
+    phase_ = phase::idle;
+    response_done_ = aborted_ = until_close_ = chunked_ = false;
+    need_more_ = false;
+    framing_ = {};
+    scratch_.reset();
+    time_reading(reading::idle, listener().conf->timeouts.client_idle);
+    if (!in_.empty() || readable_)
+        proceed();
+    else
+        in_.release();
+}
+
+void http1_server::end_stream(base::end_reason why) {
+    stream* s = std::exchange(stream_, nullptr);
+    s->abort(why);
+    s->finish();
+    context_.free_stream(s);
+}
+
+// Half-closes, and reads on for a little so that no reset destroys what the client has yet to read.
+void http1_server::linger() {
+    ::shutdown(fd_, SHUT_WR);
+    phase_ = phase::lingering;
+    in_.release();
+    lingered_ = 0;
+    readable_ = true;
+    time_reading(reading::linger, listener().conf->timeouts.linger);
+    discard();
+}
+
+void http1_server::discard() {
+    char nowhere[16 * 1024];
+    while (readable_) {
+        const auto r = net::receive(fd_, nowhere, sizeof nowhere);
+        if (r.status == net::io_status::would_block) {
+            readable_ = false;
+            return;
+        }
+        lingered_ += r.bytes;
+        if (r.status != net::io_status::done || lingered_ > linger_bytes_max) return close(false);
+    }
+}
+
+void http1_server::close(bool with_reset) {
+    if (phase_ == phase::closed) return;
+    phase_ = phase::closed;
+    read_timer_.cancel();
+    write_timer_.cancel();
+    deferred::unlink();
+    out_.clear();
+    in_.release();
+    if (with_reset)
+        net::close_with_reset(fd_);
+    else
+        ::close(fd_);
+    fd_ = -1;
+    base::list_hook<http1_server>::unlink();
+    keeper_.connection_closed(*this);
+    context_.loop.retire(this);
+}
+
+void http1_server::kill(base::end_reason why) {
+    if (stream_) end_stream(why);
+    close(false);
+}
+
+void http1_server::drain(net::nanoseconds grace) {
+    if (draining_ || phase_ == phase::closed) return;
+    draining_ = true;
+    if (phase_ == phase::idle) time_reading(reading::idle, grace);
+}
+
+void http1_server::time_reading(reading what, net::nanoseconds after) {
+    timing_ = what;
+    read_timer_.arm(context_.loop.timers(), context_.loop.now() + after);
+}
+
+void http1_server::on_read_timer(void* self) { static_cast<http1_server*>(self)->read_expired(); }
+
+void http1_server::read_expired() {
+    const auto& times = listener().conf->timeouts;
+    switch (timing_) {
+        case reading::none: return;
+        case reading::idle:
+        case reading::linger: return close(false);
+        case reading::head:
+            if (!stream_) return close(false);  // It never said a word.
+            keep_ = false;
+            phase_ = phase::waiting;
+            timing_ = reading::none;
+            return stream_->request_failed(408, {PK_END_TIMEOUT, "request_head_timeout"});
+        case reading::body: {
+            const auto least = rate_min * static_cast<std::uint64_t>(times.body_stall.count()) /
+                               1'000'000'000u;
+            const bool ours = !stream_->wants_request();
+            if (ours || window_in_ > least) {
+                window_in_ = 0;
+                return time_reading(reading::body, times.body_stall);
+            }
+            keep_ = false;
+            timing_ = reading::none;
+            return stream_->request_failed(408, {PK_END_TIMEOUT, "request_body_stall"});
+        }
+    }
+}
+
+}  // namespace pkernel::stream

@@ -1,0 +1,137 @@
+// A client's connection that speaks HTTP/1.1: reads requests, one stream at a time, and writes their responses.
+//
+// One worker's thread. It owns its fd, its present stream, and itself: it ends through loop::retire. What is sent
+// is written once a turn of the loop, so that a head and the first bytes of its body leave together.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kernel/base/input_buffer.hpp"
+#include "kernel/base/scratch.hpp"
+#include "kernel/base/slice_queue.hpp"
+#include "kernel/http/chunked.hpp"
+#include "kernel/http/framing.hpp"
+#include "kernel/net/loop.hpp"
+#include "kernel/stream/context.hpp"
+#include "kernel/stream/edges.hpp"
+
+namespace pkernel::stream {
+
+class http1_server;
+
+// Who counts the connections of a worker.
+class connection_keeper {
+public:
+    virtual void connection_closed(http1_server& c) = 0;
+
+protected:
+    ~connection_keeper() = default;
+};
+
+class http1_server final : public net::io_target,
+                           public net::retired,
+                           public base::list_hook<http1_server>,
+                           private net::deferred,
+                           private downstream {
+public:
+    static constexpr std::size_t linger_bytes_max = 64 * 1024;
+    static constexpr std::uint64_t rate_min = 240;  // Bytes a second.
+
+    // Takes the fd.
+    http1_server(context& c, connection_keeper& keeper, int fd, std::uint32_t listener,
+                 const pk_address& peer, const pk_address& local);
+    ~http1_server() override;
+
+    // Registers with the loop. False: the connection is closed and retired.
+    bool start();
+    // No further request will be served: an idle connection waits `grace` for one that is under way.
+    void drain(net::nanoseconds grace);
+    // Ends it now, whatever it does.
+    void kill(base::end_reason why);
+    bool busy() const noexcept { return stream_ != nullptr; }
+
+    void on_io(std::uint32_t events) override;
+
+private:
+    enum class phase : std::uint8_t { idle, head, body, waiting, lingering, closed };
+    enum class reading : std::uint8_t { none, head, idle, body, linger };
+
+    void send_informational(std::uint32_t status, const http::fields& fields) override;
+    void send_head(const response_out& head) override;
+    void send_data(base::slice data) override;
+    void send_end(const http::fields& trailers) override;
+    std::size_t queued() const noexcept override { return out_.bytes(); }
+    void abort(base::end_reason why) override;
+    void resume_request() override;
+    void send_continue() override;
+
+    void run_deferred() override;
+    void proceed();
+    bool fill();
+    bool make_room();
+    void peer_ended();
+    bool take_head();
+    void head_complete(std::size_t used);
+    void refuse(const http::parse_fault& fault);
+    bool take_body();
+    bool take_chunked();
+    bool take_trailers();
+    void body_complete();
+    void flush();
+    void complete();
+    void next_request();
+    void end_stream(base::end_reason why);
+    void linger();
+    void discard();
+    void close(bool with_reset);
+    void time_reading(reading what, net::nanoseconds after);
+    static void on_read_timer(void* self);
+    static void on_write_timer(void* self);
+    void read_expired();
+    void write_expired();
+    const listener_plan& listener() const noexcept {
+        return *context_.current->plan->listeners[listener_];
+    }
+
+    context& context_;
+    connection_keeper& keeper_;
+    int fd_;
+    const std::uint32_t listener_;
+    const pk_address peer_;
+    const pk_address local_;
+    phase phase_ = phase::idle;
+    reading timing_ = reading::none;
+    bool readable_ = false;
+    bool writable_ = true;
+    bool peer_closed_ = false;
+    bool proceeding_ = false;
+    bool need_more_ = false;
+    bool in_trailers_ = false;
+    bool request_whole_ = false;  // Read to its end.
+    bool keep_ = true;         // Another request may follow.
+    bool chunked_ = false;     // The response.
+    bool until_close_ = false;
+    bool response_done_ = false;
+    bool aborted_ = false;
+    bool continued_ = false;
+    bool draining_ = false;
+    stream* stream_ = nullptr;
+    base::input_buffer in_;
+    base::slice_queue out_;
+    base::scratch scratch_;
+    std::size_t seen_ = 0;
+    http::framing framing_;
+    http::chunked_decoder chunks_;
+    std::uint64_t left_ = 0;           // Of the request's body.
+    std::uint64_t window_in_ = 0;      // Bytes in the present rate window.
+    std::uint64_t window_out_ = 0;
+    std::uint64_t lingered_ = 0;
+    std::int64_t response_left_ = -1;  // Of a response with a length.
+    std::uint64_t requests_ = 0;
+    net::timer read_timer_;
+    net::timer write_timer_;
+};
+
+}  // namespace pkernel::stream

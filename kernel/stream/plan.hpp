@@ -1,0 +1,90 @@
+// A generation as the workers use it: routes with their chains, listeners, upstreams, logs. Immutable once built;
+// any thread may read. Built by runtime from the config, never changed.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/config/model.hpp"
+#include "kernel/http/head.hpp"
+#include "kernel/plugin/instance.hpp"
+#include "kernel/upstream/connection.hpp"
+#include "kernel/upstream/endpoint.hpp"
+#include "pkernel/abi/handler.h"
+#include "pkernel/abi/http_filter.h"
+#include "pkernel/abi/log.h"
+#include "pkernel/abi/request.h"
+
+namespace pkernel::stream {
+
+// The table copied whole (zeros where the plugin's is older), so that a hook is one load.
+struct filter_plan {
+    pk_http_filter hooks;
+    std::shared_ptr<plugin::instance> instance;
+    std::uint32_t interest = 0;  // PK_ON_...
+};
+
+struct handler_plan {
+    pk_handler hooks;
+    std::shared_ptr<plugin::instance> instance;
+};
+
+struct log_plan {
+    pk_log hooks;
+    std::shared_ptr<plugin::instance> instance;
+};
+
+// Request fields that filters of a route vouch for, and the forwarding family, which every route claims.
+struct claimed_names {
+    std::uint64_t ids[2] = {0, 0};      // Well-known ones.
+    std::vector<std::string> others;    // Lower case.
+    bool claims(std::uint32_t id) const noexcept { return (ids[id >> 6] >> (id & 63)) & 1; }
+};
+
+struct listener_plan {
+    const config::listener* conf = nullptr;
+    std::uint32_t index = 0;
+    std::string name;
+    http::head_limits head_limits;
+    std::vector<std::shared_ptr<log_plan>> logs;
+    bool secure = false;
+};
+
+struct route_plan {
+    const config::route* conf = nullptr;
+    std::string label;
+    std::vector<std::shared_ptr<filter_plan>> filters;
+    std::shared_ptr<handler_plan> handler;  // Or:
+    std::uint32_t upstream = 0;             // Index into generation::upstreams.
+    upstream::exchange_limits exchange;     // Of an attempt: the upstream's, overridden by the route's.
+    claimed_names claimed;
+    std::vector<std::shared_ptr<log_plan>> logs;
+    std::uint32_t interest = 0;  // Of all filters together.
+};
+
+// What finds the route; the router is behind it.
+class route_finder {
+public:
+    static constexpr std::uint32_t none = UINT32_MAX;
+    virtual ~route_finder() = default;
+    // Index of the first route that matches, or `none`.
+    virtual std::uint32_t find(const pk_request& request, const http::fields& fields,
+                               std::uint32_t listener) const = 0;
+};
+
+struct generation {
+    std::uint64_t number = 0;
+    std::shared_ptr<const config::model> model;
+    std::vector<std::unique_ptr<upstream::upstream>> upstreams;
+    std::vector<std::unique_ptr<listener_plan>> listeners;
+    std::vector<std::unique_ptr<route_plan>> routes;
+    std::unique_ptr<route_finder> router;
+    std::vector<std::shared_ptr<log_plan>> logs;
+    claimed_names claimed;  // Of a request without a route.
+    std::vector<std::shared_ptr<plugin::instance>> instances;  // All of them, once each.
+};
+
+}  // namespace pkernel::stream

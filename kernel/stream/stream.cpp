@@ -1,0 +1,362 @@
+#include "kernel/stream/stream.hpp"
+
+#include <cstring>
+
+#include "kernel/base/check.hpp"
+#include "kernel/stream/host_calls.hpp"
+#include "kernel/stream/local_reply.hpp"
+#include "kernel/stream/record.hpp"
+#include "kernel/stream/stream_call.hpp"
+#include "kernel/stream/waker_table.hpp"
+
+namespace pkernel::stream {
+
+namespace {
+
+void write_id(std::uint64_t id, char* out) noexcept {
+    static constexpr char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 16; ++i) out[i] = digits[id >> (60 - 4 * i) & 15];
+}
+
+}  // namespace
+
+stream::stream(context& c)
+    : arena(c.blocks),
+      head(arena),
+      request_trailers(arena),
+      response(arena),
+      response_trailers(arena),
+      context_(c),
+      claimed_(arena),
+      informational_(arena),
+      forward_(*this) {
+    reader_.owner = this;
+    reader_.handle.api = host_calls::table();
+}
+
+stream::~stream() = default;
+
+void stream::open(downstream& from, std::shared_ptr<site> where, const listener_plan& listener) {
+    from_ = &from;
+    site_ = std::move(where);
+    listener_ = &listener;
+    started_ = context_.loop.now();
+    request = {};
+    request.size = sizeof request;
+    request.content_length = -1;
+    request_.direction = PK_REQUEST;
+    response_.direction = PK_RESPONSE;
+    write_id(context_.random(), id_);
+    request.id = {id_, sizeof id_};
+    request.listener = http::to_str(listener.name);
+}
+
+void stream::pin(base::block_ref b) {
+    for (auto& p : pinned_)
+        if (!p) {
+            p = std::move(b);
+            return;
+        }
+    auto* more = arena.make<retained_block>();
+    more->block = std::move(b);
+    more->next = retained_;
+    retained_ = more;
+}
+
+void stream::begin(bool expects) {
+    expects_ = expects;
+    head_method_ = request.method_id == PK_METHOD_HEAD;
+    request.client = request.peer;
+    if (!find_route()) {
+        claim_fields();
+        return local_error(404, {PK_END_REFUSED, "no_route"}, "destination_not_found",
+                           "No route matches this request.");
+    }
+    claim_fields();
+    const auto limit = route_->conf->limits.request_body;
+    if (request.content_length > 0 && static_cast<std::uint64_t>(request.content_length) > limit)
+        return local_error(413, {PK_END_LIMIT, "request_body_too_large"}, "http_request_error",
+                           local_reply::body_limit_text(*this));
+    request_.head = head_state::running;
+    advance();
+}
+
+bool stream::find_route() {
+    const auto i = site_->plan->router->find(request, head.headers, listener_->index);
+    if (i == route_finder::none) return false;
+    attach(*site_->plan->routes[i], 0);
+    return true;
+}
+
+// Makes the slots of a route's chain, after the first `keep` that stand already.
+void stream::attach(const route_plan& r, std::uint16_t keep) {
+    route_ = &r;
+    request.route = http::to_str(r.label);
+    const auto most = keep + r.filters.size() + (r.handler ? 1 : 0);
+    if (most == 0) {
+        slot_count_ = filter_count_ = 0;
+        return;
+    }
+    auto** slots = static_cast<slot**>(arena.allocate(most * sizeof(slot*), alignof(slot*)));
+    if (keep) std::memcpy(slots, slots_, keep * sizeof(slot*));
+    std::uint16_t n = keep;
+    for (const auto& f : r.filters) {
+        bool seen = false;
+        for (std::uint16_t i = 0; i < keep; ++i)
+            seen = seen || slots[i]->filter->instance == f->instance;
+        if (seen) continue;
+        slots[n] = make_slot(f.get(), nullptr, n);
+        ++n;
+    }
+    filter_count_ = n;
+    if (r.handler) {
+        slots[n] = make_slot(nullptr, r.handler.get(), n);
+        ++n;
+    }
+    slots_ = slots;
+    slot_count_ = n;
+    constexpr std::uint32_t looks = PK_ON_REQUEST_DATA | PK_ON_REQUEST_END;
+    if ((r.interest & looks) || r.handler)
+        build_stages(request_, keep, slot_count_, 1);
+}
+
+slot* stream::make_slot(const filter_plan* f, const handler_plan* h, std::uint16_t index) {
+    slot* s = arena.make<slot>();
+    s->owner = this;
+    s->filter = f;
+    s->handler = h;
+    s->index = index;
+    s->handle.api = host_calls::table();
+    s->handle.instance = f ? f->instance->self() : h->instance->self();
+    const auto size = f ? f->hooks.state_size : h->hooks.state_size;
+    if (size) {
+        s->handle.state = arena.allocate(size);
+        std::memset(s->handle.state, 0, size);
+    }
+    return s;
+}
+
+namespace {
+
+// Fields whose other spelling (`_` for `-`) an origin could take for what we set, strip or read.
+constexpr std::uint32_t own_ids[] = {
+    PK_FIELD_HOST,       PK_FIELD_CONNECTION, PK_FIELD_CONTENT_LENGTH, PK_FIELD_TRANSFER_ENCODING,
+    PK_FIELD_TE,         PK_FIELD_TRAILER,    PK_FIELD_UPGRADE,        PK_FIELD_KEEP_ALIVE,
+    PK_FIELD_PROXY_CONNECTION, PK_FIELD_EXPECT, PK_FIELD_VIA};
+
+std::string_view folded(std::string_view name, base::arena& arena) {
+    auto* out = static_cast<char*>(arena.allocate(name.size(), 1));
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        const char c = name[i];
+        out[i] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    }
+    return {out, name.size()};
+}
+
+bool claims(const claimed_names& names, std::string_view name, std::uint32_t id, bool folded_form) {
+    if (id != PK_FIELD_OTHER) {
+        if (names.claims(id)) return true;
+        if (folded_form)
+            for (const auto own : own_ids)
+                if (id == own) return true;
+        return false;
+    }
+    for (const auto& other : names.others)
+        if (other == name) return true;
+    return false;
+}
+
+}  // namespace
+
+// Rule 13 of the ABI: what the client sent under a claimed name, in any spelling, is set aside.
+void stream::claim_fields() {
+    auto& all = head.headers;
+    const claimed_names& names = route_ ? route_->claimed : site_->plan->claimed;
+    const bool plain = !all.has_any(names.ids) && !all.has_underscore() &&
+                       (names.others.empty() || !all.has(PK_FIELD_OTHER));
+    if (plain) return;
+    all.remove_if([&](const pk_field& f) {
+        std::string_view name = http::to_view(f.name);
+        std::uint32_t id = f.id;
+        const bool underscore = name.find('_') != std::string_view::npos;
+        if (underscore || (id == PK_FIELD_OTHER && !names.others.empty())) {
+            name = folded(name, arena);
+            if (underscore) id = http::field_id(name);
+        }
+        if (!claims(names, name, id, underscore)) return false;
+        if (!underscore) claimed_.append(http::to_view(f.name), http::to_view(f.value), f.id);
+        return true;
+    });
+}
+
+void stream::refuse(const http::parse_fault& fault, std::uint32_t cause) {
+    local_error(fault.status, {cause, fault.cause}, "http_request_error");
+}
+
+void stream::abort(base::end_reason why) {
+    if (ended_) return;
+    if (end_.word == base::end_reason{}.word) end_ = why;
+    ended_ = true;
+    forward_.cancel();
+}
+
+void stream::request_failed(std::uint32_t status, base::end_reason why, std::string_view detail) {
+    local_error(status, why, "http_request_error", detail);
+}
+
+void stream::finish() {
+    ended_ = true;
+    forward_.cancel();
+    for (std::uint16_t i = 0; i < slot_count_; ++i) {
+        slot& s = *slots_[i];
+        for (slot_timer* t = s.timers; t; t = t->next) t->timer.cancel();
+        if (!s.began) continue;
+        const auto hook = s.filter ? (s.filter->interest & PK_ON_STREAM_END
+                                          ? s.filter->hooks.stream_end
+                                          : nullptr)
+                                   : s.handler->hooks.stream_end;
+        if (hook) call(s, [&](pk_stream* h) { hook(h, end_.cause); });
+        context_.wakers->forget(s);
+    }
+    write_records();
+    reset();
+}
+
+void stream::write_records() {
+    const auto& top = site_->plan->logs;
+    if (top.empty() && listener_->logs.empty() && (!route_ || route_->logs.empty())) return;
+    pk_record r{};
+    fill_record(*this, r);
+    for (const auto* logs : {&top, &listener_->logs, route_ ? &route_->logs : nullptr}) {
+        if (!logs) continue;
+        for (const auto& l : *logs) {
+            plugin::call_marker mark(context_.marker, l->instance->number());
+            l->hooks.record(l->instance->self(), &r);
+        }
+    }
+}
+
+// As new: for the next request. Storage that is kept warm stays.
+void stream::reset() {
+    clear_lane(request_);
+    clear_lane(response_);
+    for (stage* st = std::exchange(dead_stages_, nullptr); st; st = st->next) st->~stage();
+    for (std::uint16_t i = 0; i < slot_count_; ++i) slots_[i]->~slot();
+    slots_ = nullptr;
+    slot_count_ = filter_count_ = 0;
+    while (retained_block* r = retained_) {
+        retained_ = r->next;
+        r->~retained_block();
+    }
+    for (auto& p : pinned_) p.reset();
+    forward_.reset();
+    for (http::fields* f : {&head.headers, &request_trailers, &response.headers, &response_trailers,
+                            &claimed_, &informational_})
+        f->forget();
+    arena.reset();
+    site_.reset();
+    route_ = nullptr;
+    listener_ = nullptr;
+    from_ = nullptr;
+    recorded_ = recorded::none;
+    recorded_by_ = responder_ = nullptr;
+    forwarding_ = advancing_ = again_ = resumes_ = drains_ = ended_ = expects_ = reroute_ = false;
+    request_closed_ = replied_ = head_method_ = false;
+    reroutes_ = informational_status_ = 0;
+    response_length_ = -1;
+    request_bytes_ = response_bytes = 0;
+    plugin_memory_ = retained_bytes_ = 0;
+    end_ = {};
+    annotations_.count = 0;
+    response.status = 0;
+}
+
+bool stream::response_has_body() const noexcept {
+    const auto s = response.status;
+    return !head_method_ && s != 204 && s != 304 && s >= 200;
+}
+
+// --- the handler's side -----------------------------------------------------------------------------------
+
+void stream::response_informational() {
+    if (ended_ || response_.head != head_state::none) return;
+    if (request.flags & PK_REQUEST_HTTP10) return;
+    informational_status_ = response.status;
+    for (int i = filter_count_ - 1; i >= 0; --i) {
+        slot& s = *slots_[i];
+        if (!(s.filter->interest & PK_ON_INFORMATIONAL) || !s.began || s.out) continue;
+        const auto v = call(s, s.filter->hooks.informational);
+        if (recorded_ != recorded::none) {
+            advance();
+            return;
+        }
+        if (v != PK_NEXT) return;
+    }
+    from_->send_informational(response.status, response.headers);
+    response.status = 0;
+}
+
+void stream::response_head(std::int64_t length) {
+    if (ended_ || replied_) return;
+    response_length_ = length;
+    begin_response(filter_count_);
+    advance();
+}
+
+void stream::response_data(base::slice data) {
+    if (ended_ || replied_) return;
+    enter(response_, std::move(data));
+    if (response_.first) advance();
+}
+
+void stream::response_end() {
+    if (ended_ || replied_) return;
+    response_.end_in = true;
+    advance();
+}
+
+bool stream::wants_response() noexcept {
+    if (ended_ || replied_) return false;
+    if (buffered(response_) < high_water) return true;
+    response_.paused = true;
+    return false;
+}
+
+void stream::request_drained() {
+    if (!ended_) advance();
+}
+
+// --- the downstream side ----------------------------------------------------------------------------------
+
+void stream::request_data(base::slice data) {
+    if (ended_ || request_closed_) return;
+    request_bytes_ += data.size();
+    if (route_ && request_bytes_ > route_->conf->limits.request_body)
+        return local_error(413, {PK_END_LIMIT, "request_body_too_large"}, "http_request_error",
+                           local_reply::body_limit_text(*this));
+    enter(request_, std::move(data));
+    if (request_.first) advance();
+}
+
+void stream::request_end() {
+    if (ended_ || request_closed_) return;
+    request_.end_in = true;
+    advance();
+}
+
+bool stream::wants_request() noexcept {
+    if (ended_ || request_closed_) return false;
+    if (buffered(request_) < high_water) return true;
+    request_.paused = true;
+    return false;
+}
+
+void stream::response_drained() {
+    if (!ended_) advance();
+}
+
+bool stream::unfiltered_response() const noexcept {
+    return !response_.first && response_.head == head_state::delivered && response_.tail.empty();
+}
+
+}  // namespace pkernel::stream

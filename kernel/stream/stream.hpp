@@ -1,0 +1,229 @@
+// One request and its response, on their way through the chain.
+//
+// The downstream side feeds it (request_*), the handler answers (response_*), filters stand in between. Owned by
+// the downstream side; one worker's thread. Nothing here calls a plugin from inside a call that a plugin made:
+// host calls record, and advance() acts when the callback has returned.
+//
+// Each direction is a lane: a head that moves from filter to filter and may be held, then bytes that follow it
+// through the stages of those filters that look at them. Bytes never overtake their head.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "kernel/base/arena.hpp"
+#include "kernel/base/end_reason.hpp"
+#include "kernel/http/error_page.hpp"
+#include "kernel/http/framing.hpp"
+#include "kernel/http/head.hpp"
+#include "kernel/stream/context.hpp"
+#include "kernel/stream/edges.hpp"
+#include "kernel/stream/forward.hpp"
+#include "kernel/stream/slot.hpp"
+
+namespace pkernel::stream {
+
+class stream {
+public:
+    static constexpr std::size_t high_water = 64 * 1024;
+    static constexpr std::size_t emit_max = 256 * 1024;
+    static constexpr std::size_t plugin_memory_max = 64 * 1024;
+    static constexpr std::uint32_t annotations_max = 16;
+    static constexpr std::uint32_t reroutes_max = 3;
+    static constexpr std::uint32_t fields_max = 256;
+
+    explicit stream(context& c);
+    ~stream();
+    stream(const stream&) = delete;
+    stream& operator=(const stream&) = delete;
+
+    // --- for the downstream side --------------------------------------------------------------------------
+    // Once, before the head is parsed: `head` and `request` are then filled by the codec.
+    void open(downstream& from, std::shared_ptr<site> where, const listener_plan& listener);
+    base::arena arena;
+    http::request_head head;
+    pk_request request{};
+    http::fields request_trailers;
+    void pin(base::block_ref b);  // Keeps a head's block for the stream's life.
+
+    // The head is there, `request` is canonical: finds the route and begins. `expects` 100-continue.
+    void begin(bool expects);
+    // Refuses before there is a route: malformed, timed out... The answer passes no filter.
+    void refuse(const http::parse_fault& fault, std::uint32_t cause);
+    void request_data(base::slice data);
+    void request_end();
+    // Whether more of the body may come now; after a no, resume_request() follows.
+    bool wants_request() noexcept;
+    bool request_closed() const noexcept { return request_closed_; }
+    // What was sent has left: below the mark again.
+    void response_drained();
+    // A limit or the client ended it; no answer can be sent any more.
+    void abort(base::end_reason why);
+    // The same where an answer still can be sent: as by local_error.
+    void request_failed(std::uint32_t status, base::end_reason why, std::string_view detail = {});
+    // The response's last byte was written, or it was aborted: tells the filters and the logs. Then free it.
+    void finish();
+    bool response_ended() const noexcept { return response_.end_delivered; }
+    bool response_started() const noexcept { return response_.head == head_state::delivered; }
+    std::uint64_t response_bytes = 0;  // Counted by the downstream side.
+
+    // --- for the kernel's handler -------------------------------------------------------------------------
+    http::response_head response;
+    http::fields response_trailers;
+    void response_informational();
+    // `response` is filled, connection fields removed. Length -1: unknown.
+    void response_head(std::int64_t length);
+    void response_data(base::slice data);
+    void response_end();
+    bool wants_response() noexcept;
+    // What waits for the handler was drained.
+    void request_drained();
+    // The stream cannot be served: an error page if the head has not gone out, else a cut.
+    void local_error(std::uint32_t status, base::end_reason why, std::string_view proxy_error = {},
+                     std::string_view detail = {});
+    void send_continue() { from_->send_continue(); }
+    downstream& from() noexcept { return *from_; }
+    bool unfiltered_response() const noexcept;  // No stage looks at its bytes, nothing waits.
+
+    context& in() noexcept { return context_; }
+    const site& where() const noexcept { return *site_; }
+    const route_plan* route() const noexcept { return route_; }
+    const listener_plan& listener() const noexcept { return *listener_; }
+    pk_stream* reader() noexcept { return &reader_.handle; }
+    bool response_has_body() const noexcept;
+
+    // --- for the host's functions -------------------------------------------------------------------------
+    friend struct host_calls;
+    friend void fill_record(stream& s, pk_record& r);
+    void resume(slot& s, int direction);
+    void wake(slot& s);
+    template <class Call>
+    auto call(slot& s, Call&& hook);
+    void advance();
+    void plugin_failed(slot& s, const char* what);
+    void reset();
+    std::uint64_t body_limit() const noexcept { return route_->conf->limits.request_body; }
+
+    struct annotation_list {
+        pk_annotation items[annotations_max];
+        std::uint32_t count = 0;
+    };
+
+    stream* next_spare = nullptr;  // For the context.
+
+private:
+    enum class head_state : std::uint8_t { none, running, held, delivered };
+    struct lane {
+        int direction = PK_REQUEST;
+        head_state head = head_state::none;
+        int at = 0;  // The slot whose turn it is.
+        std::uint32_t epoch = 0;  // Changes when the stages are others.
+        stage* first = nullptr;
+        base::slice_queue tail;  // Past the last stage, before the way out.
+        bool flush = false;
+        bool end_in = false;    // The end is in the lane.
+        bool tail_end = false;  // It is past the last stage.
+        bool end_delivered = false;
+        bool paused = false;  // The source was told no.
+    };
+    // What a host call asked for, to be acted on when the callback has returned.
+    enum class recorded : std::uint8_t { none, reply, reset };
+
+    friend class forward;
+
+    void attach(const route_plan& r, std::uint16_t keep);
+    slot* make_slot(const filter_plan* f, const handler_plan* h, std::uint16_t index);
+    void claim_fields();
+    bool find_route();
+    void step();
+    bool act_on_record();
+    bool reroute_now(slot& s);
+
+    void run_request_head();
+    void start_handler();
+    void run_response_head();
+    void deliver_response_head();
+    bool judge(slot& s, int direction, pk_verdict v);
+    void pass_head(slot& s, int direction);
+    void run_resumes();
+    bool run_drained();
+    pk_verdict headers_hook(slot& s, int direction);
+    pk_verdict resumed_hook(slot& s, int direction);
+
+    void build_stages(lane& l, int from, int to, int step);
+    stage* ensure_stage(slot& s, int direction);
+    void clear_lane(lane& l);
+    void enter(lane& l, base::slice data);
+    void pump(lane& l);
+    bool run_stage(lane& l, stage& st);
+    bool run_collect(lane& l, stage& st);
+    bool run_data(lane& l, stage& st);
+    bool run_end(lane& l, stage& st);
+    void pass_on(lane& l, stage& st, std::uint64_t n);
+    void pass_end(lane& l, stage& st);
+    void deliver_tail(lane& l);
+    void request_sink(base::slice data);
+    std::uint64_t queued_after(const slot& s, int direction) const noexcept;
+    std::uint64_t buffered(const lane& l) const noexcept;
+    void credit(lane& l);
+
+    void begin_response(int place);
+    void set_framing_field(http::fields& all, std::int64_t length);
+    int error_place() const noexcept;
+    void set_response(std::uint32_t status, std::int64_t length);
+    void close_request();
+    void write_records();
+
+    lane& lane_of(int direction) noexcept { return direction == PK_REQUEST ? request_ : response_; }
+
+    context& context_;
+    downstream* from_ = nullptr;
+    std::shared_ptr<site> site_;
+    const listener_plan* listener_ = nullptr;
+    const route_plan* route_ = nullptr;
+    slot** slots_ = nullptr;
+    std::uint16_t slot_count_ = 0;  // With the handler's, if a plugin is the handler.
+    std::uint16_t filter_count_ = 0;
+    slot reader_;
+    lane request_, response_;
+    recorded recorded_ = recorded::none;
+    slot* recorded_by_ = nullptr;
+    std::uint32_t reset_cause_ = 0;
+    stage* dead_stages_ = nullptr;  // Of a response that a reply replaced; a hook may still look at them.
+    slot* responder_ = nullptr;     // Whose emits are the response's body.
+    http::fields claimed_;
+    http::fields informational_;
+    forward forward_;
+    bool forwarding_ = false;
+    bool advancing_ = false;
+    bool again_ = false;
+    bool resumes_ = false;
+    bool drains_ = false;
+    bool ended_ = false;
+    bool expects_ = false;
+    bool reroute_ = false;
+    bool request_closed_ = false;
+    bool replied_ = false;
+    bool response_complete_in_ = false;
+    bool head_method_ = false;
+    std::uint32_t reroutes_ = 0;
+    std::uint32_t informational_status_ = 0;
+    std::int64_t response_length_ = -1;
+    std::uint64_t request_bytes_ = 0;
+    std::size_t plugin_memory_ = 0;
+    std::size_t retained_bytes_ = 0;
+    base::end_reason end_;
+    annotation_list annotations_;
+    net::instant started_{};
+    base::block_ref pinned_[4];
+    struct retained_block {
+        base::block_ref block;
+        retained_block* next;
+    };
+    retained_block* retained_ = nullptr;
+    char id_[16];
+};
+
+}  // namespace pkernel::stream

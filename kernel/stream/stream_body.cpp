@@ -1,0 +1,325 @@
+// Bodies on their way: stages, back-pressure, collected bodies, ends.
+
+#include "kernel/base/check.hpp"
+#include "kernel/stream/stream.hpp"
+#include "kernel/stream/stream_call.hpp"
+
+namespace pkernel::stream {
+
+namespace {
+
+using data_hook = std::uint64_t (*)(pk_stream*, const pk_slice_view*, std::uint32_t);
+using verdict_hook = pk_verdict (*)(pk_stream*);
+
+bool looks_at_body(const slot& s, int direction) noexcept {
+    if (s.handler) return direction == PK_REQUEST;
+    const auto bits = direction == PK_REQUEST ? PK_ON_REQUEST_DATA | PK_ON_REQUEST_END
+                                              : PK_ON_RESPONSE_DATA | PK_ON_RESPONSE_END;
+    return (s.filter->interest & static_cast<std::uint32_t>(bits)) != 0;
+}
+
+data_hook data_hook_of(const slot& s, int direction) noexcept {
+    if (s.handler) return s.handler->hooks.data;
+    if (direction == PK_REQUEST)
+        return s.filter->interest & PK_ON_REQUEST_DATA ? s.filter->hooks.request_data : nullptr;
+    return s.filter->interest & PK_ON_RESPONSE_DATA ? s.filter->hooks.response_data : nullptr;
+}
+
+verdict_hook end_hook_of(const slot& s, int direction) noexcept {
+    if (s.handler) return s.handler->hooks.end;
+    if (direction == PK_REQUEST)
+        return s.filter->interest & PK_ON_REQUEST_END ? s.filter->hooks.request_end : nullptr;
+    return s.filter->interest & PK_ON_RESPONSE_END ? s.filter->hooks.response_end : nullptr;
+}
+
+verdict_hook collected_hook_of(const slot& s, int direction) noexcept {
+    if (s.handler) return s.handler->hooks.collected;
+    return direction == PK_REQUEST ? s.filter->hooks.request_collected
+                                   : s.filter->hooks.response_collected;
+}
+
+}  // namespace
+
+// Stages for the slots from..to (to excluded) that look at bytes, in the direction of travel.
+void stream::build_stages(lane& l, int from, int to, int step_by) {
+    stage** end = &l.first;
+    while (*end) end = &(*end)->next;
+    for (int i = from; i != to; i += step_by) {
+        slot& s = *slots_[i];
+        if (s.out || !looks_at_body(s, l.direction)) continue;
+        if (l.direction == PK_RESPONSE && !s.sides[PK_REQUEST].passed) continue;
+        stage* st = arena.make<stage>();
+        st->who = &s;
+        s.sides[l.direction].at = st;
+        *end = st;
+        end = &st->next;
+    }
+}
+
+// The stage of a slot whose head is here, made if it has none: for collecting and transforming.
+stage* stream::ensure_stage(slot& s, int direction) {
+    auto& side = s.sides[direction];
+    if (side.at) return side.at;
+    stage* st = arena.make<stage>();
+    st->who = &s;
+    side.at = st;
+    lane& l = lane_of(direction);
+    stage** at = &l.first;
+    const auto before = [&](const stage* other) {
+        return direction == PK_REQUEST ? other->who->index < s.index : other->who->index > s.index;
+    };
+    while (*at && before(*at)) at = &(*at)->next;
+    st->next = *at;
+    *at = st;
+    if (!st->next) {
+        // What had come for the way out has yet to pass here.
+        l.tail.move_to(st->in, l.tail.bytes());
+        std::swap(st->end_in, l.tail_end);
+    }
+    return st;
+}
+
+void stream::clear_lane(lane& l) {
+    for (stage* st = l.first; st; st = st->next) st->~stage();
+    const int direction = l.direction;
+    l.first = nullptr;
+    l.tail.clear();
+    l.head = head_state::none;
+    l.flush = l.end_in = l.tail_end = l.end_delivered = l.paused = false;
+    l.at = 0;
+    l.direction = direction;
+}
+
+// Bytes come into the lane. Without stages and with the head gone they go straight out.
+void stream::enter(lane& l, base::slice data) {
+    if (l.direction == PK_RESPONSE && !response_has_body()) return;
+    if (l.first) {
+        l.first->in.push(std::move(data));
+        return;
+    }
+    if (l.head != head_state::delivered || !l.tail.empty()) {
+        l.tail.push(std::move(data));
+        return;
+    }
+    if (l.direction == PK_REQUEST)
+        request_sink(std::move(data));
+    else
+        from_->send_data(std::move(data));
+}
+
+void stream::request_sink(base::slice data) {
+    if (forwarding_) forward_.request_data(std::move(data));
+}
+
+void stream::pump(lane& l) {
+    if (l.end_in) {
+        bool& end = l.first ? l.first->end_in : l.tail_end;
+        end = true;
+    }
+    const auto epoch = l.epoch;
+    for (bool progress = true; progress && !ended_ && recorded_ == recorded::none;) {
+        progress = false;
+        for (stage* st = l.first; st && !ended_; st = st->next) {
+            if (l.direction == PK_REQUEST && request_closed_) return;
+            progress = run_stage(l, *st) || progress;
+            if (recorded_ != recorded::none || l.epoch != epoch) return;
+        }
+    }
+    if (!ended_) deliver_tail(l);
+}
+
+bool stream::run_stage(lane& l, stage& st) {
+    slot& s = *st.who;
+    auto& side = s.sides[l.direction];
+    if (!side.passed) return side.collecting && !side.collected_waits && run_collect(l, st);
+    if (s.out) {
+        pass_on(l, st, st.in.bytes());
+        if (st.end_in && !st.end_done) pass_end(l, st);
+        return false;
+    }
+    if (side.finished) {
+        st.in.clear();
+        return false;
+    }
+    if (queued_after(s, l.direction) >= high_water) return false;
+    bool progress = false;
+    if (st.bypass > 0 && !st.in.empty()) {
+        const auto n = std::min<std::uint64_t>(st.bypass, st.in.bytes());
+        side.transforms ? st.in.consume(n) : pass_on(l, st, n);
+        st.bypass -= n;
+        progress = true;
+    }
+    if ((!st.in.empty() || st.flush) && !st.waits) progress = run_data(l, st) || progress;
+    if (recorded_ != recorded::none || ended_) return true;
+    if (st.end_in && st.in.empty() && !st.waits && !st.end_done && !st.end_waits)
+        progress = run_end(l, st) || progress;
+    return progress;
+}
+
+// The body is gathered while its head is held here.
+bool stream::run_collect(lane& l, stage& st) {
+    slot& s = *st.who;
+    auto& side = s.sides[l.direction];
+    const bool over = st.in.bytes() > side.collect_limit;
+    if (!over && !st.end_in) return false;
+    if (over && side.overflow != PK_OVERFLOW_STREAM) {
+        if (l.direction == PK_REQUEST)
+            local_error(413, {PK_END_LIMIT, "collected_body_too_large"}, "http_request_error");
+        else
+            local_error(502, {PK_END_LIMIT, "collected_body_too_large"},
+                        "http_response_body_size");
+        return true;
+    }
+    side.complete = over ? static_cast<std::uint32_t>(PK_COLLECTED_PART)
+                         : static_cast<std::uint32_t>(PK_COLLECTED_ALL);
+    const auto hook = collected_hook_of(s, l.direction);
+    const pk_verdict v = hook ? call(s, hook) : pk_verdict{PK_NEXT};
+    if (recorded_ != recorded::none) return true;
+    st.bypass = st.in.bytes();
+    if (s.handler) {
+        side.collecting = false;
+        side.passed = true;
+        side.transforms = true;
+        return true;
+    }
+    if (v == PK_WAIT) side.collected_waits = true;
+    if (judge(s, l.direction, v)) pass_head(s, l.direction);
+    return true;
+}
+
+bool stream::run_data(lane& l, stage& st) {
+    slot& s = *st.who;
+    auto& side = s.sides[l.direction];
+    const auto hook = data_hook_of(s, l.direction);
+    const auto offered = st.in.bytes();
+    if (!hook) {
+        side.transforms || s.handler ? st.in.clear() : pass_on(l, st, offered);
+        st.flush = false;
+        return true;
+    }
+    side.resume = false;
+    const auto view = st.in.view();
+    const std::uint32_t flags = st.flush ? static_cast<std::uint32_t>(PK_DATA_FLUSH) : 0u;
+    const auto taken = call(s, [&](pk_stream* h) { return hook(h, &view, flags); });
+    if (recorded_ != recorded::none || ended_) return true;
+    if (taken > offered) {
+        plugin_failed(s, "took more bytes than were offered");
+        return true;
+    }
+    side.transforms || s.handler ? st.in.consume(taken) : pass_on(l, st, taken);
+    st.flush = false;
+    if (taken < offered) {
+        st.waits = !std::exchange(side.resume, false);
+        return !st.waits && taken > 0;
+    }
+    return true;
+}
+
+bool stream::run_end(lane& l, stage& st) {
+    const auto hook = end_hook_of(*st.who, l.direction);
+    if (!hook) {
+        pass_end(l, st);
+        return true;
+    }
+    const auto v = call(*st.who, hook);
+    if (recorded_ != recorded::none || ended_) return true;
+    if (v == PK_WAIT) {
+        st.end_waits = true;
+        if (st.who->sides[l.direction].resume) resumes_ = again_ = true;
+        return false;
+    }
+    if (v != PK_NEXT && !st.who->handler) {
+        plugin_failed(*st.who, "a verdict that means nothing at the end");
+        return true;
+    }
+    pass_end(l, st);
+    return true;
+}
+
+void stream::pass_on(lane& l, stage& st, std::uint64_t n) {
+    st.in.move_to(st.next ? st.next->in : l.tail, n);
+    (st.next ? st.next->flush : l.flush) |= st.flush;
+}
+
+void stream::pass_end(lane& l, stage& st) {
+    if (st.end_done) return;
+    st.end_done = true;
+    (st.next ? st.next->end_in : l.tail_end) = true;
+    again_ = true;
+}
+
+void stream::deliver_tail(lane& l) {
+    if (l.head != head_state::delivered || l.end_delivered) return;
+    if (l.direction == PK_REQUEST && (request_closed_ || !forwarding_)) return;
+    while (!l.tail.empty()) {
+        if (l.direction == PK_REQUEST)
+            request_sink(l.tail.pop());
+        else
+            from_->send_data(l.tail.pop());
+        if (ended_) return;
+    }
+    if (!l.tail_end) return;
+    l.end_delivered = true;
+    if (l.direction == PK_REQUEST)
+        forward_.request_end();
+    else
+        from_->send_end(response_trailers);
+}
+
+// What waits to go out after this handle.
+std::uint64_t stream::queued_after(const slot& s, int direction) const noexcept {
+    const lane& l = direction == PK_REQUEST ? request_ : response_;
+    std::uint64_t n = l.tail.bytes() + (direction == PK_REQUEST ? forward_.queued()
+                                                                : from_->queued());
+    const stage* st = s.sides[direction].at ? s.sides[direction].at->next : l.first;
+    for (; st; st = st->next) n += st->in.bytes();
+    return n;
+}
+
+// What this lane holds, but for bodies that a filter has asked to collect.
+std::uint64_t stream::buffered(const lane& l) const noexcept {
+    std::uint64_t n = l.tail.bytes() + (l.direction == PK_REQUEST ? forward_.queued()
+                                                                  : from_->queued());
+    for (const stage* st = l.first; st; st = st->next)
+        if (!st->who->sides[l.direction].collecting) n += st->in.bytes();
+    return n;
+}
+
+// Tells a source that was told no that it may go on.
+void stream::credit(lane& l) {
+    if (!l.paused || ended_ || buffered(l) >= high_water) return;
+    l.paused = false;
+    if (l.direction == PK_REQUEST)
+        from_->resume_request();
+    else if (forwarding_)
+        forward_.response_drained();
+}
+
+// Asks those that emitted for more, once their output is below the mark.
+bool stream::run_drained() {
+    drains_ = false;
+    bool called = false;
+    for (std::uint16_t i = 0; i < slot_count_ && !ended_; ++i) {
+        slot& s = *slots_[i];
+        for (const int d : {PK_REQUEST, PK_RESPONSE}) {
+            auto& side = s.sides[d];
+            if (!side.wants_drained || side.finished) continue;
+            if (queued_after(s, d) >= high_water) {
+                drains_ = true;
+                continue;
+            }
+            side.wants_drained = false;
+            called = true;
+            if (s.handler && s.handler->hooks.drained)
+                call(s, s.handler->hooks.drained);
+            else if (s.filter && s.filter->hooks.drained)
+                call(s, [&](pk_stream* h) {
+                    s.filter->hooks.drained(h, static_cast<std::uint32_t>(d));
+                });
+            if (recorded_ != recorded::none) return true;
+        }
+    }
+    return called;
+}
+
+}  // namespace pkernel::stream
