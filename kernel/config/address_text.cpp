@@ -106,13 +106,18 @@ address_text parse_address(std::string_view text) {
     out.remedy = "something like 127.0.0.1:8080, [::1]:8080 or unix:/path";
     const host_port parts = split(text);
     const pk_address ip = parse_ip(parts.ok ? parts.host : text);
-    if (!parts.ok && ip.family == 4) out.remedy = std::string(text) + " with a port";
+    if (ip.family == 0) {
+        // "::1" itself looks like a host and a port.
+        if (parse_ip(text).family == 6) out.remedy = '[' + std::string(text) + "]:80";
+        return out;
+    }
+    if (!parts.ok && ip.family == 4) out.remedy = std::string(text) + ":80";
     if (ip.family == 6 && !parts.brackets) {
         out.remedy = parts.ok ? '[' + std::string(parts.host) + "]:" + std::to_string(parts.port)
                               : '[' + std::string(text) + "]:80";
         return out;
     }
-    if (!parts.ok || ip.family == 0 || (ip.family == 4 && parts.brackets)) return out;
+    if (!parts.ok || (ip.family == 4 && parts.brackets)) return out;
     out.ok = true;
     out.value = ip;
     out.value.port = static_cast<std::uint32_t>(parts.port);

@@ -84,7 +84,7 @@ parsed_address parse_listener_address(std::string_view text) {
         remedy = '"' + std::string(text.substr(1)) + '"';
     } else if (text.starts_with("localhost:")) {
         remedy = "127.0.0.1" + std::string(text.substr(colon));
-    } else if (text.starts_with("unix:")) {
+    } else if (!parsed.remedy.starts_with("something")) {
         remedy = parsed.remedy;
     }
     return wrong(code::listener_address, "is not an address to listen on; write " + remedy);

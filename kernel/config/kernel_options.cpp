@@ -1,7 +1,6 @@
 #include "kernel/config/kernel_options.hpp"
 
 #include "kernel/config/option_builder.hpp"
-#include "kernel/config/value.hpp"
 
 namespace pkernel::config {
 
@@ -249,8 +248,8 @@ const pk_option_table& kernel_options() {
     return root_table;
 }
 
-bool is_built_in(pk_str name, pk_str point) {
-    return view(name) == "http1" && view(point) == "pk.codec/1";
+std::string_view built_in_name(std::string_view point) {
+    return point == "pk.codec/1" ? "http1" : "";
 }
 
 }  // namespace pkernel::config

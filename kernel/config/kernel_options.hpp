@@ -2,13 +2,15 @@
 
 #pragma once
 
+#include <string_view>
+
 #include "pkernel/abi/options.h"
 
 namespace pkernel::config {
 
 const pk_option_table& kernel_options();
 
-// Names that an extension point answers to without a plugin.
-bool is_built_in(pk_str name, pk_str point);
+// The name that an extension point answers to without a plugin; empty when there is none.
+std::string_view built_in_name(std::string_view point);
 
 }  // namespace pkernel::config

@@ -97,7 +97,7 @@ void model_reader::match_listener(const value& v, config::match& out, const mode
     for (const auto& l : m.listeners) names.push_back(l.name);
     if (std::find(names.begin(), names.end(), *out.listener) != names.end()) return;
     error(code::unknown_listener, v, "there is no listener " + shown(v),
-          v.expanded ? "" : did_you_mean(nearest(view(v.text), names)),
+          !v.raw.empty() ? "" : did_you_mean(nearest(view(v.text), names)),
           names.empty() ? "" : "listeners here: " + joined(names));
 }
 

@@ -229,6 +229,7 @@ void model_reader::upstream(const value& v, model& m) {
 }
 
 void model_reader::unused_upstreams(const model& m) {
+    if (out_.errors() != 0) return;  // A route that could not be read may be the one.
     std::set<std::string_view> used;
     for (const auto& r : m.routes) {
         if (r.forward) used.insert(m.upstreams[*r.forward].name);

@@ -108,11 +108,31 @@ bool is_scalar(std::uint32_t type) {
     return type != PK_OPT_LIST && type != PK_OPT_MAP && type != PK_OPT_TABLE;
 }
 
-std::string type_name(const pk_option& o) {
-    static constexpr std::string_view names[] = {
-        "nothing", "true or false", "whole number", "text",   "size",       "duration", "rate",
-        "address", "CIDR",          "path",         "file",   "field name", "status",   "choice",
-        "list",    "map",           "options",      "plugin", "field value"};
+std::string type_name(const pk_option& o, bool plural) {
+    struct words {
+        std::string_view one;
+        std::string_view many;
+    };
+    static constexpr words names[] = {{"nothing", "nothing"},
+                                      {"true or false", "true or false"},
+                                      {"whole number", "whole numbers"},
+                                      {"text", "texts"},
+                                      {"size", "sizes"},
+                                      {"duration", "durations"},
+                                      {"rate", "rates"},
+                                      {"address", "addresses"},
+                                      {"network", "networks"},
+                                      {"path", "paths"},
+                                      {"file", "files"},
+                                      {"field name", "field names"},
+                                      {"status", "statuses"},
+                                      {"choice", "choices"},
+                                      {"list", "lists"},
+                                      {"map", "maps"},
+                                      {"options", "options"},
+                                      {"plugin", "plugins"},
+                                      {"field value", "field values"}};
+    if (o.type >= std::size(names)) return "value";
     if (o.type == PK_OPT_ENUM) {
         std::string out;
         for (const auto choice : choices_of(o)) {
@@ -120,10 +140,9 @@ std::string type_name(const pk_option& o) {
         }
         return out;
     }
-    if ((o.type == PK_OPT_LIST || o.type == PK_OPT_MAP) && o.element != nullptr) {
-        return std::string(names[o.type]) + " of " + type_name(*o.element);
-    }
-    return std::string(o.type < std::size(names) ? names[o.type] : "value");
+    std::string out(plural ? names[o.type].many : names[o.type].one);
+    if (o.type == PK_OPT_LIST || o.type == PK_OPT_MAP) out += " of " + type_name(*o.element, true);
+    return out;
 }
 
 std::string table_problem(const pk_option_table& table) {

@@ -29,8 +29,8 @@ inline bool has(const pk_option& o, std::uint32_t flag) {
 // Whether a bare scalar can be written for it.
 bool is_scalar(std::uint32_t type);
 
-// "a size", "a list of addresses"; for error texts, the describe pages and nothing else.
-std::string type_name(const pk_option& o);
+// "size", "list of addresses", "on | off"; for error texts and pages.
+std::string type_name(const pk_option& o, bool plural = false);
 
 // What is wrong with a table, as a sentence, or nothing. Run on a plugin's table before it is used.
 std::string table_problem(const pk_option_table& table);

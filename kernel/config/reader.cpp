@@ -82,6 +82,7 @@ void option_reader::report(code number, const position& at, std::string message,
 }
 
 void option_reader::hide(const node& n) {
+    if (n.is_null()) return;  // It stands where its key does.
     if (n.kind == node_kind::scalar) {
         if (n.at.line != 0) files_.hide(n.at, n.end_line, n.end_column);
         return;
@@ -126,7 +127,9 @@ void option_reader::children(value& v, const node& n, const pk_option_table& t, 
         option(first[i], n.find(view(o.name)), o, s);
     }
     for (const entry& e : n.entries) {
-        if (find_option(t, e.key.text) == nullptr) unknown(e, t, s);
+        if (find_option(t, e.key.text) != nullptr) continue;
+        unknown(e, t, s);
+        v.flawed = true;
     }
     open_.pop_back();
 }

@@ -143,7 +143,7 @@ void option_reader::plugin(value& v, const node& n, const pk_option& o, const sc
     v.type = PK_OPT_PLUGIN;
     v.text = s.memory->keep_str(name->text);
     place(v, name->at);
-    const bool built_in = is_built_in(str(name->text), o.point);
+    const bool built_in = name->text == built_in_name(view(o.point));
     lookup_result itself;
     itself.found = true;
     const lookup_result& found = built_in ? itself : find(name->text, view(o.point));

@@ -49,7 +49,7 @@ bool option_reader::wrong(code number, std::string_view what, const node& n,
     d.number = number;
     d.at = n.at;
     d.message = what;
-    if (!s.secret) d.message += ' ' + in_quotes(n.shown());
+    d.message += s.secret ? " of " + in_quotes(s.name) : ' ' + in_quotes(n.shown());
     d.message += " is not valid";
     // What an expanded value should have been would show what it was.
     if (!s.secret && n.raw.empty()) d.message += "; write " + std::string(remedy);
@@ -97,7 +97,7 @@ void option_reader::scalar(value& v, const node& n, const pk_option& o, const sc
         default:
             ok = text(v, n, o, s);
     }
-    v.expanded = !n.raw.empty();
+    v.raw = s.memory->keep(n.raw);
     v.type = ok ? o.type : std::uint32_t{PK_OPT_NONE};
 }
 
@@ -107,7 +107,7 @@ bool option_reader::number(value& v, const node& n, const pk_option& o, const sc
         case PK_OPT_BOOL:
             v.integer = n.text == "true" ? 1 : 0;
             return n.text == "true" || n.text == "false" ||
-                   wrong(code::not_bool, in_quotes(s.name), n, bool_remedy(n.text), s);
+                   wrong(code::not_bool, "true or false", n, bool_remedy(n.text), s);
         case PK_OPT_SIZE:
             parsed = parse_size(n.text);
             if (!parsed.ok) return wrong(code::not_size, "size", n, parsed.remedy, s);

@@ -89,6 +89,7 @@ void model_reader::end(const value& v, const value& defaults, config::route& r, 
         r.handler = use(child(defaults, "handler"), "defaults");
         return;
     }
+    if (v.type != PK_OPT_TABLE || v.flawed) return;  // What is missing may be misspelt.
     std::vector<std::string_view> names;
     for (const auto& u : m.upstreams) names.push_back(u.name);
     error(code::no_end, v,
@@ -106,12 +107,12 @@ void model_reader::forward(const value& v, config::route& r, const model& m) {
     }
     std::vector<std::string_view> names;
     for (const auto& u : m.upstreams) names.push_back(u.name);
-    const bool url = !v.expanded && view(v.text).find_first_of(":/") != std::string_view::npos;
+    const bool url = v.raw.empty() && view(v.text).find_first_of(":/") != std::string_view::npos;
     std::string note =
         names.empty() ? "there are no upstreams" : "upstreams here: " + joined(names);
     if (url) note = "name an upstream, and write the address under its endpoints";
     error(code::unknown_upstream, v, "there is no upstream " + shown(v),
-          v.expanded ? "" : did_you_mean(nearest(view(v.text), names)), std::move(note));
+          !v.raw.empty() ? "" : did_you_mean(nearest(view(v.text), names)), std::move(note));
 }
 
 }  // namespace pkernel::config

@@ -33,7 +33,7 @@ position position_of(const pk_node& n) {
 }
 
 std::string shown(const value& v) {
-    return v.expanded ? "the value of ${…}" : in_quotes(view(v.text));
+    return in_quotes(v.raw.empty() ? view(v.text) : v.raw);
 }
 
 const value& child(const value& table, std::string_view name) {

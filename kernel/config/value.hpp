@@ -23,7 +23,8 @@ struct value : pk_node {
     std::uint32_t use =
         no_use;  // PK_OPT_PLUGIN: which use of those around it; no_use if it failed.
     const pk_option* option = nullptr;  // What it is a value of; the loader's own use.
-    bool expanded = false;              // Its text holds the value of a ${…} and is not shown.
+    std::string_view raw{};             // What stood there, if that is not what `text` says.
+    bool flawed = false;                // A table with an option that could not be read.
 };
 
 // Memory of one tree of values, freed as a whole.
@@ -41,7 +42,7 @@ inline std::string_view view(pk_str s) {
     return {s.data, static_cast<std::size_t>(s.size)};
 }
 
-// What a message may say of a text value.
+// What a message may say of a text value, in quotes: never the value of a ${…}.
 std::string shown(const value& v);
 
 inline pk_str str(std::string_view s) {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "kernel/config/likely_secret.hpp"
 #include "kernel/config/text.hpp"
 
 namespace pkernel::config {
@@ -88,6 +89,7 @@ void tree_builder::ended(node& n, fy_event* event) const {
 }
 
 bool tree_builder::fail(code number, const position& where, std::string message) {
+    hide_likely_secret(out_.files(), where);
     out_.error(number, where, std::move(message));
     return false;
 }
@@ -206,6 +208,7 @@ bool tree_builder::add_key(open_node& map, node key) {
         d.message = in_quotes(key.text) + " is given twice";
         d.notes.push_back("the first one is in line " + std::to_string(known->second.line));
         out_.add(std::move(d));
+        hide_likely_secret(out_.files(), key.at);
     }
     map.key = std::move(key);
     return true;
@@ -221,7 +224,9 @@ node tree_builder::finish() {
 
 // libfyaml's words, or ours where its own do not say what to do.
 std::string plain_words(std::string_view message) {
-    if (message.find(" tab ") != std::string_view::npos) return "a tab cannot indent; use spaces";
+    if (message.find(" tab ") != std::string_view::npos || message.starts_with("tab ")) {
+        return "a tab cannot indent; use spaces";
+    }
     if (message.find("nested block mapping on the same line") != std::string_view::npos) {
         return "a second ': ' in one line; put the value in quotes";
     }
@@ -239,6 +244,7 @@ void report_syntax(fy_diag* diag, std::string_view file, diagnostics& out) {
         where.column = static_cast<std::uint32_t>(std::max(e->column, 1));
         message += ": " + plain_words(e->msg ? e->msg : "unknown error");
     }
+    hide_likely_secret(out.files(), where);
     out.error(code::yaml_syntax, where, std::move(message));
 }
 
@@ -257,6 +263,7 @@ bool check_bytes(std::string_view bytes, std::string_view file, diagnostics& out
         if (n == 0 || control) {
             char hex[8];
             std::snprintf(hex, sizeof hex, "0x%02x", c);
+            hide_likely_secret(out.files(), where);
             out.error(code::not_utf8, where,
                       std::string("byte ") + hex +
                           (control ? " is a control character" : " is not UTF-8"));
