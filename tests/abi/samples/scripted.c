@@ -40,8 +40,9 @@ static void worker_exit(void* instance, uint32_t worker) {
 }
 
 static void destroy(void* instance) {
-    tell(instance, "destroy");
+    scripted last = *(scripted*)instance;
     free(instance);
+    tell(&last, "destroy"); /* which may throw */
 }
 
 static pk_status export_state(void* instance, uint32_t* version, pk_str* bytes) {
