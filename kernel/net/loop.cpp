@@ -125,6 +125,11 @@ void loop::run() {
     }
 }
 
+void loop::run_once() {
+    run_deferred();
+    bury();
+}
+
 void loop::wait_and_dispatch() {
     int timeout_ms = -1;
     if (const nanoseconds gap = timers_.until_next(now_); gap.count() >= 0)

@@ -120,6 +120,8 @@ public:
     // Runs until stop. Each turn: events, mailbox, timers, deferred work, then the retired are destroyed.
     void run();
     void stop() noexcept { stopping_ = true; }
+    // After run: what is deferred and retired, without waiting for events.
+    void run_once();
 
     // Monotonic, cached once a turn.
     instant now() const noexcept { return now_; }

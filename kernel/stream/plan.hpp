@@ -83,6 +83,7 @@ struct generation {
     std::vector<std::unique_ptr<route_plan>> routes;
     std::unique_ptr<route_finder> router;
     std::vector<std::shared_ptr<log_plan>> logs;
+    std::vector<std::shared_ptr<log_plan>> all_logs;  // Those of listeners and routes too, once each.
     claimed_names claimed;  // Of a request without a route.
     std::vector<std::shared_ptr<plugin::instance>> instances;  // All of them, once each.
 };

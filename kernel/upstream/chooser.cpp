@@ -65,7 +65,7 @@ std::uint32_t chooser::ask(const std::uint32_t* candidates, std::uint32_t count,
     choice.stream = stream;
     choice.response_field = &no_response_field;
     plugin::call_marker mark(marker_, upstream_.balancer->number());
-    const auto index = upstream_.balancer_table->pick(upstream_.balancer->self(), &choice);
+    const auto index = upstream_.balancer_hooks.pick(upstream_.balancer->self(), &choice);
     const bool legal = index < upstream_.endpoints.size() && !before.has(index);
     return legal ? index : PK_NO_ENDPOINT;
 }
@@ -73,7 +73,7 @@ std::uint32_t chooser::ask(const std::uint32_t* candidates, std::uint32_t count,
 void chooser::result(std::uint32_t index, std::uint32_t cause, net::nanoseconds took) {
     if (!(upstream_.balancer_needs & PK_BALANCER_RESULTS)) return;
     plugin::call_marker mark(marker_, upstream_.balancer->number());
-    upstream_.balancer_table->result(upstream_.balancer->self(), &upstream_.snapshot, index, cause,
+    upstream_.balancer_hooks.result(upstream_.balancer->self(), &upstream_.snapshot, index, cause,
                                      static_cast<std::uint64_t>(took.count()));
 }
 

@@ -3,8 +3,6 @@
 
 #pragma once
 
-#include <sys/socket.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -12,16 +10,13 @@
 #include <vector>
 
 #include "kernel/config/model.hpp"
+#include "kernel/net/address.hpp"
 #include "kernel/plugin/instance.hpp"
 #include "pkernel/abi/balancer.h"
 
 namespace pkernel::upstream {
 
-struct socket_address {
-    sockaddr_storage storage{};
-    socklen_t size = 0;
-    const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
-};
+using net::socket_address;
 
 // What decides whether an idle connection may serve another request: compared field by field.
 struct peer_key {
@@ -48,7 +43,7 @@ struct upstream {
     std::string name;
     std::vector<endpoint> endpoints;
     std::shared_ptr<plugin::instance> balancer;  // Null with one endpoint.
-    const pk_balancer* balancer_table = nullptr;
+    pk_balancer balancer_hooks{};
     std::uint32_t balancer_needs = 0;
     bool any_backup = false;
 
@@ -56,7 +51,7 @@ struct upstream {
     pk_endpoints snapshot{};
 };
 
-// What the system says of a resolvable address; empty with errno-like text in `why` when it knows none. May block
+// The addresses to try for an endpoint; empty with a reason in `why` when there is none. May block
 // on names: control thread only.
 std::vector<socket_address> resolve(const config::address& address, std::string& why);
 

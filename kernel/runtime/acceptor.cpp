@@ -1,0 +1,82 @@
+#include "kernel/runtime/acceptor.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "kernel/net/listen.hpp"
+#include "kernel/net/socket.hpp"
+
+namespace pkernel::runtime {
+
+namespace {
+
+bool is_any(const sockaddr_storage& a) noexcept {
+    if (a.ss_family == AF_INET)
+        return reinterpret_cast<const sockaddr_in&>(a).sin_addr.s_addr == htonl(INADDR_ANY);
+    if (a.ss_family == AF_INET6)
+        return IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6&>(a).sin6_addr);
+    return false;
+}
+
+}  // namespace
+
+acceptor::acceptor(net::loop& loop, accept_target& to, base::unique_fd fd, std::uint32_t listener)
+    : loop_(loop),
+      to_(to),
+      fd_(std::move(fd)),
+      listener_(listener),
+      resume_([](void* self) { static_cast<acceptor*>(self)->watch(); }, this) {
+    const auto bound = net::bound_address(fd_.get());
+    local_ = net::to_pk_address(bound.storage);
+    any_ = is_any(bound.storage);
+    tcp_ = bound.family() != AF_UNIX;
+    if (tcp_) net::set_no_delay(fd_.get());  // Accepted sockets inherit it.
+    watch();
+}
+
+acceptor::~acceptor() { loop_.remove(fd_.get()); }
+
+void acceptor::watch() { loop_.add_listener(fd_.get(), *this); }
+
+// False: nothing waits, or the pause has begun.
+bool acceptor::accept_one() {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    const int fd = ::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno == EINTR || errno == ECONNABORTED) return true;
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            to_.out_of_descriptors(fd_.get());
+            // Level-triggered, it would spin: look again in a while.
+            loop_.remove(fd_.get());
+            resume_.arm(loop_.timers(), loop_.now() + pause);
+        }
+        return false;
+    }
+    pk_address local = local_;
+    if (any_) {
+        sockaddr_storage own{};
+        size = sizeof own;
+        if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) == 0)
+            local = net::to_pk_address(own);
+    }
+    to_.accepted(fd, listener_, net::to_pk_address(peer), local);
+    return true;
+}
+
+void acceptor::on_io(std::uint32_t) {
+    for (int i = 0; i < accepts_per_turn_max; ++i)
+        if (!accept_one()) return;
+}
+
+void acceptor::finish() {
+    while (accept_one()) {
+    }
+    resume_.cancel();
+    loop_.remove(fd_.get());
+}
+
+}  // namespace pkernel::runtime

@@ -1,0 +1,53 @@
+// Accepts connections from one listening socket on one worker.
+
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/base/unique_fd.hpp"
+#include "kernel/net/loop.hpp"
+#include "pkernel/abi/base.h"
+
+namespace pkernel::runtime {
+
+// Whom an acceptor hands connections to.
+class accept_target {
+public:
+    // Takes the fd. False: no more now, the caller pauses.
+    virtual void accepted(int fd, std::uint32_t listener, const pk_address& peer,
+                          const pk_address& local) = 0;
+    // Descriptors have run out: one may be given up so that a client can be told no at once.
+    virtual void out_of_descriptors(int listening_fd) = 0;
+
+protected:
+    ~accept_target() = default;
+};
+
+class acceptor final : public net::io_target {
+public:
+    static constexpr int accepts_per_turn_max = 64;
+    static constexpr net::nanoseconds pause = std::chrono::milliseconds(100);
+
+    acceptor(net::loop& loop, accept_target& to, base::unique_fd fd, std::uint32_t listener);
+    ~acceptor();
+
+    // Takes all that waits in the backlog, then stops for good.
+    void finish();
+
+    void on_io(std::uint32_t events) override;
+
+private:
+    bool accept_one();
+    void watch();
+
+    net::loop& loop_;
+    accept_target& to_;
+    const base::unique_fd fd_;
+    const std::uint32_t listener_;
+    pk_address local_{};
+    bool any_ = false;  // Bound to every address: each connection's own end must be asked for.
+    bool tcp_ = true;
+    net::timer resume_;
+};
+
+}  // namespace pkernel::runtime

@@ -1,0 +1,246 @@
+#include "kernel/runtime/generation_builder.hpp"
+
+#include <map>
+
+#include "kernel/http/fields.hpp"
+#include "kernel/plugin/plugin_file.hpp"
+#include "kernel/route/router.hpp"
+
+namespace pkernel::runtime {
+
+namespace {
+
+using config::use_ptr;
+using instance_ptr = std::shared_ptr<plugin::instance>;
+
+// Forwarding fields, which an untrusted client may not set on any route (rule 13 of the ABI).
+constexpr std::uint32_t forwarding_family[] = {
+    PK_FIELD_FORWARDED,        PK_FIELD_X_FORWARDED_FOR,  PK_FIELD_X_FORWARDED_PROTO,
+    PK_FIELD_X_FORWARDED_HOST, PK_FIELD_X_FORWARDED_PORT, PK_FIELD_X_FORWARDED_PREFIX,
+    PK_FIELD_X_REAL_IP};
+
+class routes_by_index final : public stream::route_finder {
+public:
+    explicit routes_by_index(route::router r) : router_(std::move(r)) {}
+    std::uint32_t find(const pk_request& request, const http::fields& fields,
+                       std::uint32_t listener) const override {
+        return router_.find(request, fields, listener);
+    }
+
+private:
+    const route::router router_;
+};
+
+void claim(stream::claimed_names& names, std::uint32_t id) {
+    names.ids[id >> 6] |= std::uint64_t{1} << (id & 63);
+}
+
+// Bits of hooks that a table has.
+std::uint32_t hooks_of(const pk_http_filter& h) noexcept {
+    std::uint32_t bits = 0;
+    const auto note = [&](bool has, std::uint32_t bit) { bits |= has ? bit : 0; };
+    note(h.request_headers, PK_ON_REQUEST_HEADERS);
+    note(h.request_data, PK_ON_REQUEST_DATA);
+    note(h.request_end, PK_ON_REQUEST_END);
+    note(h.informational, PK_ON_INFORMATIONAL);
+    note(h.response_headers, PK_ON_RESPONSE_HEADERS);
+    note(h.response_data, PK_ON_RESPONSE_DATA);
+    note(h.response_end, PK_ON_RESPONSE_END);
+    note(h.stream_end, PK_ON_STREAM_END);
+    return bits;
+}
+
+class builder {
+public:
+    builder(std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
+            plugin::services& services, config::diagnostics& out)
+        : conf_(std::move(conf)), plugins_(plugins), services_(services), out_(out) {}
+
+    std::shared_ptr<const stream::generation> build() {
+        plan_ = std::make_shared<stream::generation>();
+        plan_->number = 1;
+        plan_->model = conf_;
+        for (const auto id : forwarding_family) claim(plan_->claimed, id);
+        make_instances();
+        make_upstreams();
+        if (out_.errors() == 0) {
+            make_listeners();
+            make_routes();
+            plan_->logs = logs(conf_->logs);
+        }
+        make_router();
+        if (out_.errors() == 0) start_instances();
+        if (out_.errors() == 0) return plan_;
+        plan_.reset();
+        return nullptr;
+    }
+
+private:
+    void make_instances() {
+        for (const use_ptr& use : conf_->uses) {
+            if (use->built_in) continue;
+            auto made = plugin::instance::create(use, plugins_, services_, out_);
+            if (!made || !made->validate(out_)) continue;
+            by_use_[use.get()] = made;
+            plan_->instances.push_back(std::move(made));
+        }
+    }
+
+    void start_instances() {
+        for (const auto& i : plan_->instances) i->start(out_);
+    }
+
+    void make_upstreams() {
+        for (const config::upstream& c : conf_->upstreams) {
+            auto u = std::make_unique<upstream::upstream>();
+            u->conf = &c;
+            u->name = c.name;
+            for (const config::endpoint& e : c.endpoints) add_endpoint(*u, e);
+            if (c.balancer && out_.errors() == 0) {
+                u->balancer = by_use_.at(c.balancer.get());
+                u->balancer_hooks = u->balancer->table<pk_balancer>();
+                const auto needs = u->balancer_hooks.needs;
+                u->balancer_needs = needs ? needs(u->balancer->self()) : 0;
+                if (!u->balancer_hooks.result) u->balancer_needs &= ~unsigned{PK_BALANCER_RESULTS};
+            }
+            upstream::publish(*u);
+            plan_->upstreams.push_back(std::move(u));
+        }
+    }
+
+    void add_endpoint(upstream::upstream& u, const config::endpoint& e) {
+        std::string why;
+        auto addresses = upstream::resolve(e.address, why);
+        if (addresses.empty()) {
+            out_.error(config::code::not_address, e.address.at,
+                       "endpoint '" + e.address.text + "' has no address: " + why);
+            return;
+        }
+        upstream::endpoint& made = u.endpoints.emplace_back();
+        made.key.address = e.address.text;
+        made.addresses = std::move(addresses);
+        made.weight = e.weight;
+        made.backup = e.backup;
+        made.shared->abi.usable = e.state == config::endpoint_state::up ? 1 : 0;
+    }
+
+    void make_listeners() {
+        for (const config::listener& c : conf_->listeners) {
+            auto l = std::make_unique<stream::listener_plan>();
+            l->conf = &c;
+            l->index = static_cast<std::uint32_t>(plan_->listeners.size());
+            l->name = c.name;
+            l->head_limits = {c.limits.request_line, c.limits.field, c.limits.head,
+                              c.limits.fields};
+            l->logs = logs(c.logs);
+            plan_->listeners.push_back(std::move(l));
+        }
+    }
+
+    std::vector<std::shared_ptr<stream::log_plan>> logs(const std::vector<use_ptr>& uses) {
+        std::vector<std::shared_ptr<stream::log_plan>> all;
+        for (const use_ptr& use : uses) {
+            auto& made = logs_[use.get()];
+            if (!made) {
+                made = std::make_shared<stream::log_plan>();
+                made->instance = by_use_.at(use.get());
+                made->hooks = made->instance->table<pk_log>();
+                plan_->all_logs.push_back(made);
+            }
+            all.push_back(made);
+        }
+        return all;
+    }
+
+    std::shared_ptr<stream::filter_plan> filter(const use_ptr& use) {
+        auto& made = filters_[use.get()];
+        if (made) return made;
+        made = std::make_shared<stream::filter_plan>();
+        made->instance = by_use_.at(use.get());
+        made->hooks = made->instance->table<pk_http_filter>();
+        const auto interest = made->hooks.interest;
+        made->interest = hooks_of(made->hooks) &
+                         (interest ? interest(made->instance->self()) : ~std::uint32_t{0});
+        return made;
+    }
+
+    void make_routes() {
+        for (const config::route& c : conf_->routes) {
+            auto r = std::make_unique<stream::route_plan>();
+            r->conf = &c;
+            r->label = c.label;
+            r->claimed = plan_->claimed;
+            for (const use_ptr& use : c.filters) {
+                r->filters.push_back(filter(use));
+                r->interest |= r->filters.back()->interest;
+                claim_vouched(*r->filters.back(), r->claimed);
+            }
+            r->logs = logs(c.logs);
+            if (c.forward) {
+                r->upstream = *c.forward;
+                r->exchange = exchange_limits(conf_->upstreams[*c.forward], c);
+            } else {
+                r->handler = std::make_shared<stream::handler_plan>();
+                r->handler->instance = by_use_.at(c.handler.get());
+                r->handler->hooks = r->handler->instance->table<pk_handler>();
+            }
+            plan_->routes.push_back(std::move(r));
+        }
+    }
+
+    static void claim_vouched(const stream::filter_plan& f, stream::claimed_names& names) {
+        if (!f.hooks.vouches) return;
+        std::uint32_t count = 0;
+        const pk_str* first = f.hooks.vouches(f.instance->self(), &count);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            const auto name = http::to_view(first[i]);
+            const auto id = http::field_id(name);
+            if (id != PK_FIELD_OTHER)
+                claim(names, id);
+            else
+                names.others.emplace_back(name);
+        }
+    }
+
+    static upstream::exchange_limits exchange_limits(const config::upstream& u,
+                                                     const config::route& r) {
+        upstream::exchange_limits x;
+        x.head.line_max = u.limits.response_head;
+        x.head.field_max = u.limits.response_head;
+        x.head.head_max = u.limits.response_head;
+        x.head.fields_max = u.limits.response_fields;
+        x.informational_max = u.limits.informational;
+        x.send = r.timeouts.send.value_or(u.timeouts.send);
+        x.response = r.timeouts.response.value_or(u.timeouts.response);
+        x.stall = r.timeouts.stall.value_or(u.timeouts.stall);
+        return x;
+    }
+
+    void make_router() {
+        std::vector<const config::route*> routes;
+        for (const auto& r : conf_->routes) routes.push_back(&r);
+        std::vector<std::string> names;
+        for (const auto& l : conf_->listeners) names.push_back(l.name);
+        plan_->router =
+            std::make_unique<routes_by_index>(route::router::build(routes, names, out_));
+    }
+
+    const std::shared_ptr<const config::model> conf_;
+    const plugin::catalog& plugins_;
+    plugin::services& services_;
+    config::diagnostics& out_;
+    std::shared_ptr<stream::generation> plan_;
+    std::map<const config::plugin_use*, instance_ptr> by_use_;
+    std::map<const config::plugin_use*, std::shared_ptr<stream::filter_plan>> filters_;
+    std::map<const config::plugin_use*, std::shared_ptr<stream::log_plan>> logs_;
+};
+
+}  // namespace
+
+std::shared_ptr<const stream::generation> build_generation(
+    std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
+    plugin::services& services, config::diagnostics& out) {
+    return builder(std::move(conf), plugins, services, out).build();
+}
+
+}  // namespace pkernel::runtime

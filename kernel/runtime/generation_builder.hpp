@@ -1,0 +1,21 @@
+// From a checked config to a generation that workers can run: instances made, chains laid, routes indexed.
+
+#pragma once
+
+#include <memory>
+
+#include "kernel/config/diagnostic.hpp"
+#include "kernel/config/model.hpp"
+#include "kernel/plugin/catalog.hpp"
+#include "kernel/plugin/services.hpp"
+#include "kernel/stream/plan.hpp"
+
+namespace pkernel::runtime {
+
+// [control] Creates, validates and starts every instance. All that is wrong goes to `out`; then the answer is null
+// and what was made is stopped and destroyed again.
+std::shared_ptr<const stream::generation> build_generation(
+    std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
+    plugin::services& services, config::diagnostics& out);
+
+}  // namespace pkernel::runtime

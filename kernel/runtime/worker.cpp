@@ -1,0 +1,155 @@
+#include "kernel/runtime/worker.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kernel/base/log.hpp"
+#include "kernel/plugin/this_thread.hpp"
+#include "kernel/runtime/crash_signals.hpp"
+#include "kernel/stream/stream_services.hpp"
+
+namespace pkernel::runtime {
+
+using base::log_level;
+
+namespace {
+
+base::repeat_limit descriptors_line;
+base::repeat_limit connections_line;
+constexpr net::nanoseconds tick_time = std::chrono::seconds(1);
+
+int open_reserve() noexcept { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+}  // namespace
+
+worker::worker(worker_setup setup)
+    : setup_(std::move(setup)),
+      context_(loop_, setup_.index, *setup_.marker),
+      reserve_(open_reserve()),
+      tick_([](void* self) { static_cast<worker*>(self)->tick(); }, this),
+      drain_limit_([](void* self) { static_cast<worker*>(self)->kill_all("drain_timeout"); }, this),
+      drain_bell_(loop_, [](void* self) { static_cast<worker*>(self)->drain(); }, this),
+      stop_bell_(
+          loop_,
+          [](void* self) {
+              auto* me = static_cast<worker*>(self);
+              me->kill_all("shutdown");
+              me->loop_.stop();
+          },
+          this) {
+    context_.via = setup_.via;
+}
+
+worker::~worker() = default;
+
+void worker::begin_drain() { drain_bell_.ring(); }
+void worker::stop() { stop_bell_.ring(); }
+
+std::shared_ptr<stream::site> worker::make_site() {
+    auto s = std::make_shared<stream::site>();
+    s->plan = setup_.plan;
+    for (const auto& u : s->plan->upstreams)
+        s->choosers.push_back(std::make_unique<upstream::chooser>(
+            *u, context_.connections, context_.marker, setup_.index, context_.random()));
+    return s;
+}
+
+bool worker::enter() {
+    for (const auto& i : setup_.plan->instances) {
+        if (!i->worker_init(setup_.index)) return false;
+        entered_.push_back(i.get());
+    }
+    return true;
+}
+
+void worker::leave() {
+    for (const auto& l : setup_.plan->all_logs)
+        if (l->hooks.tick) l->hooks.tick(l->instance->self(), setup_.index);
+    while (!entered_.empty()) {
+        entered_.back()->worker_exit(setup_.index);
+        entered_.pop_back();
+    }
+}
+
+void worker::run(const std::function<void(bool)>& started) {
+    plugin::become_worker(setup_.index);
+    const crash_stack own_stack(1 + setup_.index);
+    const stream::services_of_thread here(context_);
+    if (!enter()) {
+        leave();
+        return started(false);
+    }
+    context_.current = make_site();
+    for (auto& [listener, fd] : setup_.sockets)
+        acceptors_.push_back(
+            std::make_unique<acceptor>(loop_, static_cast<accept_target&>(*this), std::move(fd),
+                                       listener));
+    tick_.arm(loop_.timers(), loop_.now() + tick_time);
+    started(true);
+    loop_.run();
+    acceptors_.clear();
+    context_.connections.close_all();
+    loop_.run_once();
+    leave();
+    context_.current.reset();
+}
+
+void worker::accepted(int fd, std::uint32_t listener, const pk_address& peer,
+                      const pk_address& local) {
+    const auto own = context_.current->plan->listeners[listener]->conf->limits.connections;
+    const auto most = own > 0 && own < setup_.connections_max ? own : setup_.connections_max;
+    if (count_ >= most) {
+        base::log(log_level::warning, "too many connections: new ones are closed at once",
+                  connections_line);
+        ::close(fd);
+        return;
+    }
+    ++count_;
+    auto* c = new stream::http1_server(context_, *this, fd, listener, peer, local);
+    connections_.push_back(*c);
+    if (c->start() && draining_) c->drain(drain_grace);
+}
+
+// The reserve descriptor takes one connection off the backlog, to close it politely.
+void worker::out_of_descriptors(int listening_fd) {
+    base::log(log_level::warning, "out of descriptors: accepting pauses", descriptors_line);
+    reserve_ = base::unique_fd();
+    const int fd = ::accept4(listening_fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) ::close(fd);
+    reserve_ = base::unique_fd(open_reserve());
+}
+
+void worker::connection_closed(stream::http1_server&) {
+    --count_;
+    end_if_drained();
+}
+
+void worker::drain() {
+    if (draining_) return;
+    draining_ = context_.draining = true;
+    for (const auto& a : acceptors_) a->finish();
+    acceptors_.clear();
+    connections_.for_each([](stream::http1_server& c) { c.drain(drain_grace); });
+    drain_limit_.arm(loop_.timers(), loop_.now() + drain_max);
+    end_if_drained();
+}
+
+void worker::end_if_drained() {
+    if (draining_ && count_ == 0) loop_.stop();
+}
+
+void worker::kill_all(const char* word) {
+    while (!connections_.empty()) connections_.front().kill({PK_END_SHUTDOWN, word});
+}
+
+void worker::tick() {
+    tick_.arm(loop_.timers(), loop_.now() + tick_time);
+    for (const auto& l : context_.current->plan->all_logs)
+        if (l->hooks.tick) {
+            plugin::call_marker mark(context_.marker, l->instance->number());
+            l->hooks.tick(l->instance->self(), setup_.index);
+        }
+}
+
+}  // namespace pkernel::runtime
