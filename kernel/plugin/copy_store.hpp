@@ -3,7 +3,8 @@
 //
 // Copies stand in a directory of this process, mode 0700, on a file system that lets code be
 // mapped, and stay there until the store ends: gdb and perf find them by name. Where no such place
-// exists they are memfds, which those two cannot open. docs/decisions/plugin_copies.md says why.
+// exists they are memfds, which those two cannot open. docs/decisions/0002-plugin-copies.md says
+// why.
 
 #pragma once
 

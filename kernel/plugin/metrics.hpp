@@ -40,7 +40,7 @@ struct metric_sample {
     std::int64_t value = 0;              // Counter, gauge.
     std::vector<std::uint64_t> buckets;  // Histogram: [k] counts observations of k significant
                                          // bits, that is from 2^(k-1) to 2^k - 1; [0] those of 0.
-    std::uint64_t count = 0, sum = 0;  // Histogram.
+    std::uint64_t count = 0, sum = 0;    // Histogram.
 };
 
 // Those of one instance.

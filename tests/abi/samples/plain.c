@@ -1,4 +1,4 @@
-/* A plugin that does nothing, and, by macros, one that is wrong in each way that the loader must see. */
+/* A plugin that does nothing; by macros, one that is wrong in each way that the loader must see. */
 #include <stdlib.h>
 
 #include "sample.h"
@@ -44,7 +44,9 @@ SAMPLE_NOTE(NOTE_MAGIC, NOTE_SIZE, NOTE_MAJOR, NOTE_MINOR, NOTE_NAME, "their-bui
 #endif
 
 /* Shows that code of this file has run. */
-__attribute__((constructor)) static void ran(void) { setenv("PK_SAMPLE_RAN", NAME, 1); }
+__attribute__((constructor)) static void ran(void) {
+    setenv("PK_SAMPLE_RAN", NAME, 1);
+}
 
 #ifdef UNRESOLVED
 extern int nobody_defines_this(void);
@@ -58,7 +60,9 @@ static pk_status create(const pk_host* host, const pk_node* options, void** inst
     return PK_OK;
 }
 
-static void destroy(void* instance) { (void)instance; }
+static void destroy(void* instance) {
+    (void)instance;
+}
 
 static const void* get(pk_str id) {
     static const pk_factory factory = {
@@ -67,9 +71,15 @@ static const void* get(pk_str id) {
     return sample_is(id, SAMPLE_POINT) ? &table : NULL;
 }
 
-static const pk_plugin face = {FACE_SIZE,         FACE_MAJOR,          PKERNEL_ABI_MINOR, 0,
-                               SAMPLE_STR(FACE_NAME), SAMPLE_STR("1.2.3"), SAMPLE_STR("Does nothing."),
-                               SAMPLE_STR("MIT"), FACE_GET};
+static const pk_plugin face = {FACE_SIZE,
+                               FACE_MAJOR,
+                               PKERNEL_ABI_MINOR,
+                               0,
+                               SAMPLE_STR(FACE_NAME),
+                               SAMPLE_STR("1.2.3"),
+                               SAMPLE_STR("Does nothing."),
+                               SAMPLE_STR("MIT"),
+                               FACE_GET};
 
 #ifndef ENTRY_RESULT
 #define ENTRY_RESULT &face

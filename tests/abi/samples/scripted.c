@@ -27,9 +27,15 @@ static pk_status create(const pk_host* host, const pk_node* options, void** inst
     return PK_OK;
 }
 
-static pk_status validate(void* instance) { return tell(instance, "validate"); }
-static pk_status start(void* instance) { return tell(instance, "start"); }
-static void stop(void* instance) { tell(instance, "stop"); }
+static pk_status validate(void* instance) {
+    return tell(instance, "validate");
+}
+static pk_status start(void* instance) {
+    return tell(instance, "start");
+}
+static void stop(void* instance) {
+    tell(instance, "stop");
+}
 
 static pk_status worker_init(void* instance, uint32_t worker) {
     return tell(instance, worker == 0 ? "init 0" : "init 1");
@@ -57,9 +63,9 @@ static pk_status import_state(void* instance, uint32_t version, pk_str bytes) {
 }
 
 static const void* get(pk_str id) {
-    static const pk_factory factory = {sizeof(pk_factory), 0,           NULL,         create,
-                                       validate,           start,       worker_init,  worker_exit,
-                                       stop,               destroy,     export_state, import_state};
+    static const pk_factory factory = {
+        sizeof(pk_factory), 0,           NULL, create,  validate,     start,
+        worker_init,        worker_exit, stop, destroy, export_state, import_state};
     static const sample_table table = {sizeof(sample_table), 0, &factory};
     return sample_is(id, SAMPLE_POINT) ? &table : NULL;
 }
