@@ -14,8 +14,8 @@
 
 namespace pkernel::plugin {
 
-// Make one for each load of the config, keep it as long as what was read with it. The loader outlives
-// it. [control]
+// Make one for each load of the config, keep it as long as what was read with it. The loader
+// outlives it. [control]
 class catalog final : public config::plugin_catalog {
 public:
     explicit catalog(loader& files) : loader_(files) {}
