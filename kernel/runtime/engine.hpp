@@ -26,14 +26,19 @@ struct engine_setup {
     control_source& control;
     base::crash_board& board;  // Line 0: this thread, 1 + n: worker n.
 
-    unsigned workers = 1;                // Fixed; conf->workers and the command line are in it.
-    std::uint64_t connections_max = 0;   // That the descriptors allow, of all workers together.
-    base::log_level log_level{};         // Already in force for base::log.
+    unsigned workers = 1;               // Fixed; conf->workers and the command line are in it.
+    std::uint64_t connections_max = 0;  // That the descriptors allow, of all workers together.
+    base::log_level log_level{};        // Already in force for base::log.
 };
 
 // Makes the instances, opens the listeners, starts the workers, says `ready`, serves until told to
 // end. Gives the exit code: 0 after a drain or stop; before ready, that of its diagnostics, which it
 // has shown (report.hpp).
 int engine_main(engine_setup& setup);
+
+// For `validate`: builds all that engine_main would build before it listens (router, instances up to
+// their validate), says to `out` what is wrong, and lets go of it.
+void engine_check(const std::shared_ptr<const config::model>& conf, plugin::catalog& plugins,
+                  config::diagnostics& out);
 
 }  // namespace pkernel::runtime

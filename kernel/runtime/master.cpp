@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 
 #include "kernel/base/log.hpp"
 #include "kernel/runtime/signals.hpp"
@@ -20,6 +22,7 @@ namespace {
 using base::log_level;
 using std::chrono::milliseconds;
 
+constexpr int failed_code = 70;  // An exception that nobody expected.
 constexpr int messages_per_turn_max = 256;  // Then signals are looked at again.
 
 std::string how_it_ended(int wait_status) {
@@ -88,7 +91,7 @@ void master::start_engine() {
     const std::string why = std::strerror(errno);
     base::log(log_level::error, "cannot start an engine: " + why);
     if (!ever_ready_) {
-        exit_code_ = 4;
+        exit_code_ = failed_code;
         return;
     }
     start_at_ = clock::now() + std::max(policy_.after_death({}), restart_policy::pause_least);
@@ -103,7 +106,13 @@ void master::become_engine(channel own_end, pid_t parent) {
     listeners_.forget();
     leave_signals_to_master();
     engine_link link(std::move(own_end));
-    std::exit(entry_(link, board_, workers_));
+    int code = failed_code;
+    try {
+        code = entry_(link, board_, workers_);
+    } catch (const std::exception& e) {  // This is no place for the master's own handler.
+        std::fprintf(stderr, "pkernel: the engine failed: %s\n", e.what());
+    }
+    std::exit(code);
 }
 
 void master::read_signals() {

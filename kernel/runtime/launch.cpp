@@ -1,0 +1,145 @@
+#include "kernel/runtime/launch.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "kernel/config/include.hpp"
+#include "kernel/runtime/commands.hpp"
+#include "kernel/runtime/crash_signals.hpp"
+#include "kernel/runtime/engine.hpp"
+#include "kernel/runtime/fd_budget.hpp"
+#include "kernel/runtime/loading.hpp"
+#include "kernel/runtime/master.hpp"
+#include "kernel/runtime/privileges.hpp"
+#include "kernel/runtime/report.hpp"
+#include "kernel/runtime/single_process.hpp"
+
+namespace pkernel::runtime {
+namespace {
+
+using base::log_level;
+
+// What the surroundings of an engine are, with a master or without.
+struct stage {
+    listener_source& listeners;
+    control_source& control;
+    base::crash_board& board;
+    unsigned workers;  // Of the engine before; 0: this is the first.
+    bool has_master;
+};
+
+unsigned cpu_count() noexcept {
+    cpu_set_t set;
+    if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    return static_cast<unsigned>(CPU_COUNT(&set));
+}
+
+// What the config says under `user`, read before and without any plugin: null when it says nothing
+// or cannot be read, which the whole reading will tell.
+const config::node* user_node(const std::optional<config::node>& tree) {
+    const config::node* user = tree ? tree->find("user") : nullptr;
+    return user != nullptr && user->kind == config::node_kind::scalar ? user : nullptr;
+}
+
+// Stops being root, if that is what this process is. Not 0: an exit code, after what is wrong was
+// shown.
+int give_up_root(reading& from) {
+    constexpr int not_permitted = static_cast<int>(config::exit_class::bind);
+    forbid_new_rights();
+    if (!is_root()) return 0;
+    config::diagnostics first_look;  // Shown only if what follows fails: the whole reading has it too.
+    const auto tree = config::read_tree(from.file, from.outside, first_look);
+    const config::node* given = user_node(tree);
+    const std::string name = given != nullptr ? given->text : default_user;
+    const auto who = find_account(name);
+    if (!who && given == nullptr) {
+        base::log(log_level::warning, "stays root: there is no user 'pkernel' to become, and the "
+                                      "config names none under 'user'");
+        return 0;
+    }
+    if (!who) {
+        first_look.error(config::code::not_choice, given->at, "the system knows no user '" + name + "'");
+        show(first_look);
+        return static_cast<int>(first_look.exit());
+    }
+    if (who->uid == 0) return 0;
+    if (const std::string why = become(*who); !why.empty()) {
+        base::log(log_level::error, why);
+        return not_permitted;
+    }
+    base::log(log_level::info, "became user '" + name + "'");
+    return 0;
+}
+
+unsigned choose_workers(const command_line& line, const config::model& conf, unsigned fixed) {
+    const unsigned wanted = line.workers ? *line.workers : conf.workers.value_or(cpu_count());
+    if (fixed == 0) return std::min(wanted, workers_max);
+    if (wanted != fixed)
+        base::log(log_level::warning, "keeps " + std::to_string(fixed) +
+                                          " workers: their number changes with a new start only");
+    return fixed;
+}
+
+// Zero when the descriptors do not even do for the listeners.
+std::uint64_t choose_connections(const config::model& conf, unsigned workers) {
+    const std::uint64_t sockets = conf.listeners.size() * workers;
+    const fd_budget budget = make_fd_budget(raise_fd_limit(), workers, sockets);
+    const std::string limit = "RLIMIT_NOFILE (" + std::to_string(budget.limit) + ')';
+    if (budget.connections_max == 0)
+        base::log(log_level::error, limit + " is too low for " + std::to_string(workers) +
+                                        " workers and " + std::to_string(conf.listeners.size()) +
+                                        " listeners");
+    for (const config::listener& each : conf.listeners)
+        if (each.limits.connections > budget.connections_max && budget.connections_max > 0)
+            base::log(log_level::warning, "listener '" + each.name + "' takes " +
+                                              std::to_string(budget.connections_max) +
+                                              " connections at most: " + limit + " allows no more");
+    return budget.connections_max;
+}
+
+int run_engine(const command_line& line, const stage& on) {
+    const log own_log(log::mode::background, line.log_format, line.log_level);
+    catch_crashes(on.board);
+    const crash_stack control_thread(0);
+
+    reading from(line);
+    if (on.has_master)
+        if (const int code = give_up_root(from); code != 0) return code;
+    from.load();
+    show(from.problems);
+    if (!from.conf) return from.exit_code();
+
+    const unsigned workers = choose_workers(line, *from.conf, on.workers);
+    const std::uint64_t connections_max = choose_connections(*from.conf, workers);
+    if (connections_max == 0) return static_cast<int>(config::exit_class::bind);
+    base::log(log_level::info, "pkernel " + std::string(version_text) + ", config " + from.file +
+                                   ", plugins in " + from.files.directory() + ", " +
+                                   std::to_string(workers) + (workers == 1 ? " worker" : " workers"));
+    engine_setup setup{from.conf,  from.problems, from.files, from.plugins,    on.listeners,
+                       on.control, on.board,      workers,    connections_max, line.log_level};
+    return engine_main(setup);
+}
+
+int run_alone(const command_line& line) {
+    single_process process;
+    base::crash_board board;
+    forbid_new_rights();
+    if (is_root()) {
+        const log early(log::mode::direct, line.log_format, line.log_level);
+        base::log(log_level::warning, "a single process keeps root");
+    }
+    return run_engine(line, {process, process, board, 0, false});
+}
+
+}  // namespace
+
+int run_proxy(const command_line& line) {
+    if (line.single_process) return run_alone(line);
+    const log own_log(log::mode::direct, line.log_format, line.log_level);
+    master keeper([&](engine_link& link, base::crash_board& board, unsigned workers) {
+        return run_engine(line, {link, link, board, workers, true});
+    });
+    return keeper.run();
+}
+
+}  // namespace pkernel::runtime

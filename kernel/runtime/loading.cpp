@@ -1,0 +1,73 @@
+#include "kernel/runtime/loading.hpp"
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "kernel/runtime/commands.hpp"
+#include "pkernel/abi/balancer.h"
+#include "pkernel/abi/clock.h"
+#include "pkernel/abi/handler.h"
+#include "pkernel/abi/http_filter.h"
+#include "pkernel/abi/log.h"
+#include "pkernel/abi/logger.h"
+#include "pkernel/abi/metrics.h"
+#include "pkernel/abi/offload.h"
+#include "pkernel/abi/subrequest.h"
+#include "pkernel/abi/timer.h"
+#include "pkernel/abi/variables.h"
+#include "pkernel/abi/waker.h"
+
+namespace pkernel::runtime {
+namespace {
+
+constexpr const char* config_places[] = {"conf/pkernel.yaml", "/etc/pkernel/pkernel.yaml"};
+
+std::string program_dir() {
+    char path[PATH_MAX];
+    const ssize_t size = ::readlink("/proc/self/exe", path, sizeof path);
+    if (size <= 0) return ".";
+    const std::string_view whole(path, static_cast<std::size_t>(size));
+    return std::string(whole.substr(0, whole.rfind('/')));
+}
+
+plugin::plugin_dir::trust trust_of(const command_line& line) {
+    using trust = plugin::plugin_dir::trust;
+    return line.allow_insecure_plugins_dir ? trust::any : trust::checked;
+}
+
+}  // namespace
+
+std::string config_file(const command_line& line) {
+    if (line.config_file) return *line.config_file;
+    for (const char* each : config_places)
+        if (::access(each, F_OK) == 0) return each;
+    return config_places[0];
+}
+
+std::string plugins_dir(const command_line& line) {
+    if (line.plugins_dir) return *line.plugins_dir;
+    const std::string here = program_dir();
+    const std::string beside = here + "/plugins";
+    return ::access(beside.c_str(), F_OK) == 0 ? beside : here + "/../lib/pkernel/plugins";
+}
+
+const std::vector<std::string>& extension_points() {
+    static const std::vector<std::string> all{PK_HTTP_FILTER_ID, PK_HANDLER_ID, PK_BALANCER_ID,
+                                              PK_LOG_ID};
+    return all;
+}
+
+plugin::host_abi kernel_abi() {
+    plugin::host_abi abi;
+    abi.build_id = version_text;
+    abi.offers = extension_points();
+    for (const char* service : {PK_LOGGER_ID, PK_CLOCK_ID, PK_METRICS_ID, PK_TIMER_ID, PK_WAKER_ID,
+                                PK_OFFLOAD_ID, PK_SUBREQUEST_ID, PK_VARIABLES_ID})
+        abi.offers.emplace_back(service);
+    return abi;
+}
+
+reading::reading(const command_line& line)
+    : file(config_file(line)), files(plugins_dir(line), trust_of(line), kernel_abi()), plugins(files) {}
+
+}  // namespace pkernel::runtime
