@@ -57,8 +57,8 @@ bool read_authority(std::string_view text, base::arena& arena, std::string_view&
     const auto host_end = bracketed ? text.find(']') : text.find(':');
     if (bracketed && host_end == text.npos) return false;
     auto name = text.substr(bracketed, host_end - bracketed);
-    const auto behind = host_end == text.npos ? std::string_view()
-                                              : text.substr(host_end + bracketed);
+    const auto behind =
+        host_end == text.npos ? std::string_view() : text.substr(host_end + bracketed);
     if (!behind.empty() && (behind[0] != ':' || !read_port(behind.substr(1), port))) return false;
     if (!bracketed && !name.empty() && name.back() == '.') name.remove_suffix(1);
     if (name.empty() || name.size() > host_max) return false;

@@ -47,7 +47,9 @@ constexpr bool is_a(char c, character_class wanted) noexcept {
     return detail::character_table[static_cast<unsigned char>(c)] & wanted;
 }
 
-constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+constexpr bool is_blank(char c) noexcept {
+    return c == ' ' || c == '\t';
+}
 
 constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;

@@ -60,11 +60,21 @@ bool is_json(std::string_view type) noexcept {
 
 void append_html(std::string& out, std::string_view text) {
     for (const char c : text) switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
             default:
                 out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
         }
@@ -150,8 +160,9 @@ std::string render_html(const error_page& page) {
     const auto code = std::to_string(page.status);
     std::string out;
     out.reserve(2048);
-    out += "<!doctype html><html lang=en><meta charset=utf-8>"
-           "<meta name=viewport content=\"width=device-width\"><title>";
+    out +=
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content=\"width=device-width\"><title>";
     out += code;
     out += ' ';
     append_html(out, title_of(page));

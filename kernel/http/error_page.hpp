@@ -1,4 +1,5 @@
-// The short answer to a request that could not be served: HTML or JSON by Accept, with cause and request id.
+// The short answer to a request that could not be served: HTML or JSON by Accept, with cause and
+// request id.
 
 #pragma once
 

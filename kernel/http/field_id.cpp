@@ -5,17 +5,16 @@
 #include "kernel/http/characters.hpp"
 #include "kernel/http/fields.hpp"
 
-// Names are found by a perfect hash of their length, first and last bytes, for which a multiplier is
-// searched while compiling: a new name in the list needs no work here.
+// Names are found by a perfect hash of their length, first and last bytes, for which a multiplier
+// is searched while compiling: a new name in the list needs no work here.
 
 namespace pkernel::http {
 
 namespace {
 
-constexpr std::string_view names[PK_FIELD_COUNT] = {
-    "",
+constexpr std::string_view names[PK_FIELD_COUNT] = {"",
 #define PKERNEL_FIELD_NAME(suffix, name) name,
-    PKERNEL_FIELD_LIST(PKERNEL_FIELD_NAME)
+                                                    PKERNEL_FIELD_LIST(PKERNEL_FIELD_NAME)
 #undef PKERNEL_FIELD_NAME
 };
 

@@ -34,7 +34,8 @@ bool is_named(const pk_field& f, std::string_view name) noexcept {
 
 void fields::grow() {
     const auto larger = capacity_ ? capacity_ * 2 : first_capacity;
-    auto* to = static_cast<pk_field*>(arena_->allocate(larger * sizeof(pk_field), alignof(pk_field)));
+    void* memory = arena_->allocate(larger * sizeof(pk_field), alignof(pk_field));
+    auto* to = static_cast<pk_field*>(memory);
     if (count_) std::memcpy(to, first_, count_ * sizeof(pk_field));
     first_ = to;
     capacity_ = larger;

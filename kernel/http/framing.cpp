@@ -140,8 +140,8 @@ bool response_framing(const response_head& head, bool to_head, bool to_connect, 
         !read_connection(head.headers, head.version_minor, 502, out, fault))
         return false;
     const auto status = head.status;
-    const bool bodiless = to_head || status < 200 || status == 204 || status == 304 ||
-                          (to_connect && status < 300);
+    const bool bodiless =
+        to_head || status < 200 || status == 204 || status == 304 || (to_connect && status < 300);
     if (bodiless) {
         out.kind = body_kind::none;
         out.length = 0;
@@ -166,10 +166,9 @@ void remove_connection_fields(fields& all) noexcept {
     bool any = false;
     for (const auto id : hop_by_hop_ids) any |= all.has(id);
     if (!any) return;
-    const bool others = all.has(PK_FIELD_CONNECTION) && all.has(PK_FIELD_OTHER) &&
-                        connection_names_others(all);
-    if (others)
-        all.remove_if([&all](const pk_field& f) { return is_named_by_connection(all, f); });
+    const bool others =
+        all.has(PK_FIELD_CONNECTION) && all.has(PK_FIELD_OTHER) && connection_names_others(all);
+    if (others) all.remove_if([&all](const pk_field& f) { return is_named_by_connection(all, f); });
     all.remove_if([](const pk_field& f) { return is_hop_by_hop(f.id); });
 }
 

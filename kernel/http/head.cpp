@@ -20,12 +20,16 @@ struct rules {
     const char* too_many;
 };
 
-constexpr rules request_rules{400, 431, "request_line_too_long", "field_too_long",
-                              "head_too_large", "too_many_fields"};
-constexpr rules trailer_rules{400, 431, "", "trailer_too_large",
-                              "trailer_too_large", "too_many_trailers"};
-constexpr rules response_rules{502, 502, "response_head_too_large", "response_head_too_large",
-                               "response_head_too_large", "response_too_many_fields"};
+constexpr rules request_rules{
+    400, 431, "request_line_too_long", "field_too_long", "head_too_large", "too_many_fields"};
+constexpr rules trailer_rules{
+    400, 431, "", "trailer_too_large", "trailer_too_large", "too_many_trailers"};
+constexpr rules response_rules{502,
+                               502,
+                               "response_head_too_large",
+                               "response_head_too_large",
+                               "response_head_too_large",
+                               "response_too_many_fields"};
 
 // One pass over a head. Each step answers need_more, bad, or complete: go on at `at`.
 struct reader {
@@ -68,7 +72,7 @@ struct reader {
     parse_result field(std::string_view& name, std::string_view& value) noexcept;
     parse_result field_parts(const char*& p, std::string_view& name,
                              std::string_view& value) noexcept;
-    parse_result bad_name(const char* p) noexcept;
+    parse_result bad_name(const char*& p) noexcept;
     parse_result section(fields& out);
 };
 
@@ -136,31 +140,26 @@ parse_result reader::request_line(request_head& out) noexcept {
 
 parse_result reader::status_line_parts(const char*& p, response_head& out) noexcept {
     constexpr std::string_view prefix = "HTTP/1.";
+    constexpr std::size_t code_end = 12;
     const char* line = at;
     if (std::memcmp(line, prefix.data(), std::min(prefix.size(), left())) != 0)
         return bad("bad_status_line");
-    if (left() < 12) {
-        p = find_control<0x20>(line, end);
-        return p == end ? parse_result::need_more : misplaced(p, "bad_status_line");
+    for (auto i = prefix.size(); i < std::min(code_end, left()); ++i) {
+        const bool fits = i == 8 ? line[i] == ' ' : is_a(line[i], char_digit);
+        if (!fits || (i == 9 && line[i] == '0')) return bad("bad_status_line");
+        if (i == 7 && line[i] > '1') return bad("bad_version");
     }
-    const char minor = line[7];
-    const char* code = line + 9;
-    if (line[8] != ' ' || code[0] < '1' || code[0] > '9' || !is_a(code[1], char_digit) ||
-        !is_a(code[2], char_digit))
-        return bad("bad_status_line");
-    if (minor != '0' && minor != '1')
-        return bad(is_a(minor, char_digit) ? "bad_version" : "bad_status_line");
-    out.version_minor = minor == '1';
-    out.status = static_cast<std::uint16_t>((code[0] - '0') * 100 + (code[1] - '0') * 10 +
-                                            (code[2] - '0'));
-    p = line + 12;
-    if (p == end) return parse_result::need_more;
+    if (left() <= code_end) return parse_result::need_more;
+    const auto digit = [line](int i) { return line[i] - '0'; };
+    out.version_minor = static_cast<std::uint8_t>(digit(7));
+    out.status = static_cast<std::uint16_t>(digit(9) * 100 + digit(10) * 10 + digit(11));
+    p = line + code_end;
     if (*p == ' ') {
         const char* reason = ++p;
         p = skip_value(reason, end);
         out.reason = between(reason, p);
     } else {
-        out.reason = {};  // Some origins leave out the space before an absent phrase.
+        out.reason = {};  // Some origins leave the space out with the phrase.
     }
     return line_end(p, "bad_status_line");
 }
@@ -174,7 +173,7 @@ parse_result reader::status_line(response_head& out) noexcept {
 }
 
 // Says why the byte at `p` cannot end the name that began at `at`.
-parse_result reader::bad_name(const char* p) noexcept {
+parse_result reader::bad_name(const char*& p) noexcept {
     if (is_blank(*p)) {
         if (p == at) return bad("obs_fold");
         while (p != end && is_blank(*p)) ++p;
@@ -189,7 +188,8 @@ parse_result reader::field_parts(const char*& p, std::string_view& name,
     const char* line = at;
     p = skip_token(line, end);
     if (p == end) return parse_result::need_more;
-    if (*p != ':' || p == line) [[unlikely]] return bad_name(p);
+    if (*p != ':' || p == line) [[unlikely]]
+        return bad_name(p);
     name = between(line, p);
 
     ++p;
@@ -233,15 +233,17 @@ bool more_lines_than(std::string_view bytes, std::size_t max) noexcept {
     return false;
 }
 
-// False when the bytes behind `seen` neither end the head nor spoil it, judged from the beginning of
-// the line that `seen` is in: then a whole pass would only tell need_more again.
+// False when the bytes behind `seen`, which is not 0, neither end the head nor spoil it, judged
+// from the beginning of the line that `seen` is in: a whole pass would only tell need_more again.
 bool deserves_pass(std::string_view bytes, std::size_t seen, const rules& of,
                    const head_limits& limits) noexcept {
-    const auto last_end = seen == 0 ? bytes.npos : bytes.rfind('\n', seen - 1);
+    const auto last_end = bytes.rfind('\n', seen - 1);
     // The first line, and up to two empty ones before it, are cheap enough to read again.
     const auto line = last_end == bytes.npos ? 0 : last_end + 1;
     if (bytes.size() >= limits.head_max) return true;
     if (bytes.size() - line > std::min(limits.line_max, limits.field_max)) return true;
+    const auto cr = bytes.find('\r', seen - 1);
+    if (cr != bytes.npos && cr + 1 < bytes.size() && bytes[cr + 1] != '\n') return true;
     if (bytes.find('\n', seen) == bytes.npos) return false;
     if (line == 0 || more_lines_than(bytes, limits.fields_max + 1)) return true;
     parse_fault fault;
@@ -257,12 +259,18 @@ bool deserves_pass(std::string_view bytes, std::size_t seen, const rules& of,
     return false;
 }
 
+// RFC 9110 6.5.1: of the names that something acts upon, only these may come behind the body.
+bool may_trail(std::uint32_t id) noexcept {
+    return id == PK_FIELD_OTHER || id == PK_FIELD_ETAG || id == PK_FIELD_LINK ||
+           id == PK_FIELD_PROXY_STATUS;
+}
+
 template <class FirstLine>
 parse_result parse(std::string_view bytes, std::size_t seen, const rules& of,
                    const head_limits& limits, fields& headers, std::size_t* consumed,
                    parse_fault& fault, FirstLine&& first_line) {
-    if (seen > 0 && !deserves_pass(bytes, std::min(seen, bytes.size()), of, limits))
-        return parse_result::need_more;
+    seen = std::min(seen, bytes.size());
+    if (seen > 0 && !deserves_pass(bytes, seen, of, limits)) return parse_result::need_more;
     headers.clear();
     const auto readable = bytes.substr(0, limits.head_max);
     reader r{of, limits, fault, readable.data(), readable.data() + readable.size()};
@@ -291,8 +299,11 @@ parse_result parse_response(std::string_view bytes, std::size_t seen, const head
 
 parse_result parse_trailers(std::string_view bytes, std::size_t seen, const head_limits& limits,
                             fields& out, std::size_t* consumed, parse_fault& fault) {
-    return parse(bytes, seen, trailer_rules, limits, out, consumed, fault,
-                 [](reader&) { return parse_result::complete; });
+    const auto result = parse(bytes, seen, trailer_rules, limits, out, consumed, fault,
+                              [](reader&) { return parse_result::complete; });
+    if (result == parse_result::complete)
+        out.remove_if([](const pk_field& f) { return !may_trail(f.id); });
+    return result;
 }
 
 bool is_token(std::string_view s) noexcept {

@@ -1,7 +1,8 @@
 // The strict HTTP/1 head parser (RFC 9112), for requests and responses: bytes in, views out.
 //
-// Pure: no allocation but the field array in the arena, no state beyond what it is given. "Need more" and "bad"
-// are different answers. Every size is checked while parsing, so an endless head is refused at its limit.
+// Pure: no allocation but the field array in the arena, no state beyond what it is given. "Need
+// more" and "bad" are different answers. Every size is checked while parsing, so an endless head is
+// refused at its limit.
 
 #pragma once
 
@@ -22,8 +23,8 @@ struct head_limits {
 
 enum class parse_result : std::uint8_t { complete, need_more, bad };
 
-// Why a head is bad. `cause` is a stable word (end_reason, Proxy-Status details), `status` what a client
-// is answered (for a response head the client gets 502).
+// Why a head is bad. `cause` is a stable word (end_reason, Proxy-Status details), `status` what a
+// client is answered (502 for a response head).
 struct parse_fault {
     std::uint16_t status = 400;
     const char* cause = "";
@@ -45,16 +46,21 @@ struct response_head {
     fields headers;
 };
 
-// `bytes` begins at the head's first byte and may hold more than the head; `seen` is how many of them an
-// earlier call has judged incomplete (0 at first), so that a dripped head costs one scan, not n. On complete,
-// `*consumed` is the head's length; views point into `bytes`. On bad, `fault` says why.
-// Empty lines before a request line (at most 2, RFC 9112 2.2) are skipped.
+// `bytes` begins at the head's first byte and may hold more than the head; `seen` is how many of
+// them an earlier call has judged incomplete (0 at first), so that a dripped head costs one scan,
+// not n: then a fault may be found at the end of its line only. On complete, `*consumed` is the
+// head's length; views point into `bytes`. On bad, `fault` says why. What `out` held before is
+// dropped. Empty lines before a request line (at most 2, RFC 9112 2.2) are skipped, and count for
+// head_max.
 parse_result parse_request(std::string_view bytes, std::size_t seen, const head_limits& limits,
                            request_head& out, std::size_t* consumed, parse_fault& fault);
 parse_result parse_response(std::string_view bytes, std::size_t seen, const head_limits& limits,
                             response_head& out, std::size_t* consumed, parse_fault& fault);
 
-// A trailer section (also "\r\n" alone: none): same rules as a head's fields.
+// A trailer section (also "\r\n" alone: none): same rules as a head's fields. Of the well-known
+// names only ETag, Link and Proxy-Status stay: framing, routing, credentials and what else is acted
+// upon is dropped (RFC 9110 6.5.1). Faults have status 400 or 431; those of an origin are the
+// caller's to map.
 parse_result parse_trailers(std::string_view bytes, std::size_t seen, const head_limits& limits,
                             fields& out, std::size_t* consumed, parse_fault& fault);
 

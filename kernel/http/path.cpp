@@ -3,16 +3,16 @@
 #include "kernel/http/characters.hpp"
 #include "kernel/http/target.hpp"
 
-// The reading of a path. A path may have second readings (an origin that merges slashes, decodes %2F,
-// takes '\' for '/' or drops ";params"); matchers try them from the normal form. That is sound only
-// if dot segments mean the same in each, so a path whose dots do not is refused here.
+// The reading of a path. A path may have second readings (an origin that merges slashes, decodes
+// %2F, takes '\' for '/' or drops ";params"); matchers try them from the normal form. That is sound
+// only if dot segments mean the same in each, so a path whose dots do not is refused here.
 
 namespace pkernel::http {
 
 namespace {
 
 enum path_class : std::uint8_t {
-    path_bad = 1,      // No byte of a path.
+    path_bad = 1,  // No byte of a path.
     path_percent = 2,
     path_backslash = 4,
     path_params = 8,
@@ -32,7 +32,9 @@ constexpr auto classes = [] {
     return table;
 }();
 
-std::uint8_t class_of(char c) noexcept { return classes[static_cast<unsigned char>(c)]; }
+std::uint8_t class_of(char c) noexcept {
+    return classes[static_cast<unsigned char>(c)];
+}
 
 // All classes that occur; path_dot and path_slash only where they follow a slash.
 std::uint8_t survey(std::string_view raw) noexcept {
@@ -47,7 +49,9 @@ std::uint8_t survey(std::string_view raw) noexcept {
     return seen;
 }
 
-bool is_dots(std::string_view s) noexcept { return s == "." || s == ".."; }
+bool is_dots(std::string_view s) noexcept {
+    return s == "." || s == "..";
+}
 
 // True when a slash of another reading stands at `at`; `width` is its size.
 bool other_slash(std::string_view s, std::size_t at, std::size_t& width) noexcept {

@@ -1,5 +1,5 @@
-// Finding the end of runs of harmless bytes: 16 at a time where the machine can, one by one elsewhere.
-// Never reads at or behind `end`.
+// Finding the end of runs of harmless bytes: 16 at a time where the machine can, one by one
+// elsewhere. Never reads at or behind `end`.
 
 #pragma once
 
@@ -30,8 +30,8 @@ inline const char* find_control(const char* at, const char* end) noexcept {
     for (; end - at >= 16; at += 16) {
         const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
         const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, greatest), v);
-        const auto hits = static_cast<unsigned>(
-            _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, del))));
+        const auto hits =
+            static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(v, del))));
         if (hits) return at + std::countr_zero(hits);
     }
 #endif

@@ -54,8 +54,8 @@ bool split_target(std::string_view target, bool options, target_parts& out) noex
 }
 
 // Host must be there once, whatever the form of the target; an absolute one then replaces it.
-bool read_host(request_head& head, const target_parts& target, base::arena& arena,
-               pk_request& out, parse_fault& fault) {
+bool read_host(request_head& head, const target_parts& target, base::arena& arena, pk_request& out,
+               parse_fault& fault) {
     std::string_view host;
     std::uint32_t port = 0;
     std::string_view authority;

@@ -13,7 +13,8 @@ namespace pkernel::http {
 // Appends to a fixed buffer; remembers when it did not fit.
 class head_writer {
 public:
-    head_writer(char* at, std::size_t capacity) noexcept : begin_(at), at_(at), end_(at + capacity) {}
+    head_writer(char* at, std::size_t capacity) noexcept
+        : begin_(at), at_(at), end_(at + capacity) {}
 
     void text(std::string_view s) noexcept;
     void number(std::uint64_t n) noexcept;
@@ -35,7 +36,8 @@ private:
 // What a head of `all` fields needs at most, with `extra` for lines added by the caller.
 std::size_t head_size_bound(const fields& all, std::size_t extra) noexcept;
 
-// "HTTP/1.1 200 OK\r\n" with the standard reason phrase (RFC 9110 15), as constant text.
+// "HTTP/1.1 200 OK\r\n" with the standard reason phrase (RFC 9110 15), as constant text; without a
+// phrase for other codes of three digits. Any other number is written as 500.
 std::string_view status_line(std::uint32_t status) noexcept;
 std::string_view reason_phrase(std::uint32_t status) noexcept;
 
