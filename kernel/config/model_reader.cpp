@@ -134,20 +134,21 @@ void model_reader::listener(const value& v, model& m) {
         if (!parsed.ok) error(parsed.number, where, shown(where) + ' ' + parsed.problem);
         l.address = std::move(parsed.value);
         l.address.at = position_of(where);
-        for (const auto& other : m.listeners) {
-            if (l.address.text != other.address.text || l.address.text.empty()) continue;
-            if (l.address.kind != address_kind::unix_socket && l.address.port == 0) continue;
+        // Of port 0 there can be many.
+        const bool one_only = l.address.kind == address_kind::unix_socket || l.address.port != 0;
+        const auto [first, is_new] = addresses_.emplace(l.address.text, l.address.at);
+        if (!is_new && one_only && !l.address.text.empty()) {
             error(code::duplicate_address, where, shown(where) + " is listened on twice", {},
-                  "the first one is in line " + std::to_string(other.address.at.line));
+                  "the first one is in line " + std::to_string(first->second.line));
         }
     }
     const value& name = child(v, "name");
     l.name = present(name) && name_ok(view(name.text), name) ? std::string(view(name.text))
                                                              : l.address.text;
-    for (const auto& other : m.listeners) {
-        if (!present(name) || l.name != other.name) continue;
+    const auto [first, is_new] = listener_names_.emplace(l.name, l.at);
+    if (!is_new && present(name)) {
         error(code::duplicate_listener, name, "a second listener is named " + shown(name), {},
-              "the first one is in line " + std::to_string(other.at.line));
+              "the first one is in line " + std::to_string(first->second.line));
     }
     const std::string owner = "listener " + l.name;
     l.filters = use_list(child(v, "filters"), owner);
@@ -165,14 +166,14 @@ void model_reader::listener(const value& v, model& m) {
     m.listeners.push_back(std::move(l));
 }
 
-bool model_reader::endpoint(const value& v, config::upstream& u) {
+void model_reader::endpoint(const value& v, config::upstream& u, std::set<std::string>& seen) {
     config::endpoint e;
     const value& where = child(v, "address");
-    if (!present(where)) return false;
+    if (!present(where)) return;
     parsed_address parsed = parse_endpoint_address(view(where.text));
     if (!parsed.ok) {
         error(parsed.number, where, "endpoint " + shown(where) + ' ' + parsed.problem);
-        return false;
+        return;
     }
     e.address = std::move(parsed.value);
     e.address.at = position_of(where);
@@ -180,14 +181,11 @@ bool model_reader::endpoint(const value& v, config::upstream& u) {
     e.backup = child(v, "backup").integer != 0;
     e.connections_max = number(v, "max_connections");
     e.state = static_cast<endpoint_state>(child(v, "state").integer);
-    for (const auto& other : u.endpoints) {
-        if (other.address.text != e.address.text) continue;
+    if (!seen.insert(e.address.text).second) {
         error(code::duplicate_endpoint, where, "endpoint " + shown(where) + " is given twice", {},
               "a larger share is written as 'weight: 2'");
-        return false;
     }
     u.endpoints.push_back(std::move(e));
-    return true;
 }
 
 void model_reader::needs_balancer(const value& v, const config::upstream& u) {
@@ -208,7 +206,8 @@ void model_reader::upstream(const value& v, model& m) {
     name_ok(u.name, v);
     const std::string owner = "upstream " + u.name;
     const value& endpoints = child(v, "endpoints");
-    for (std::uint32_t i = 0; i < endpoints.count; ++i) endpoint(element(endpoints, i), u);
+    std::set<std::string> seen;
+    for (std::uint32_t i = 0; i < endpoints.count; ++i) endpoint(element(endpoints, i), u, seen);
     u.balancer = use(child(v, "balancer"), owner);
     if (endpoints.count > 1 && !given(child(v, "balancer"))) needs_balancer(v, u);
     u.health = use_list(child(v, "health"), owner);

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,7 @@ private:
 
     void listener(const value& v, model& m);
     void upstream(const value& v, model& m);
-    bool endpoint(const value& v, config::upstream& u);
+    void endpoint(const value& v, config::upstream& u, std::set<std::string>& seen);
     void needs_balancer(const value& v, const config::upstream& u);
 
     // route_reader.cpp
@@ -59,7 +60,7 @@ private:
     plugin_catalog& plugins_;
     diagnostics& out_;
     std::map<std::string, std::uint32_t> ordinals_;
-    std::map<std::string, position> route_names_;
+    std::map<std::string, position> addresses_, listener_names_, route_names_;
     std::map<std::string, std::uint32_t, std::less<>> upstream_index_;
     std::map<const value*, use_ptr> taken_;  // A use of `defaults` is taken once for all routes.
 };

@@ -23,11 +23,11 @@ struct node {
     std::uint32_t end_line = 0;  // One past its end.
     std::uint32_t end_column = 0;
 
-    bool quoted = false;           // Or a block scalar: never null.
-    std::string text{};            // A scalar's value, ${…} replaced.
-    std::string raw{};             // What stood there, when something was replaced.
-    std::vector<node> items{};     // A list's.
-    std::vector<entry> entries{};  // A map's, in the order of the file; keys are unique.
+    bool quoted = false;         // Or a block scalar: never null.
+    std::string text{};          // A scalar's value, ${…} replaced.
+    std::string raw{};           // What stood there, when something was replaced.
+    std::vector<node> items;     // A list's.
+    std::vector<entry> entries;  // A map's, in the order of the file; keys are unique.
 
     // `key:` with nothing after it, `~` or `null`.
     bool is_null() const {

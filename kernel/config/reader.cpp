@@ -33,6 +33,16 @@ bool any_required(const pk_option_table& t) {
     return false;
 }
 
+// What a default says stands nowhere in the config.
+void stand_at(node& n, const position& at) {
+    n.at = at;
+    for (node& item : n.items) stand_at(item, at);
+    for (entry& e : n.entries) {
+        stand_at(e.key, at);
+        stand_at(e.value, at);
+    }
+}
+
 node empty_map(const position& at) {
     node out;
     out.kind = node_kind::map;
@@ -112,7 +122,11 @@ void option_reader::table(value& v, const node& n, const pk_option_table& t, con
         return;
     }
     node wrapped = empty_map(n.at);
-    wrapped.entries.push_back({{.at = n.at, .text = std::string(view(main->name))}, n});
+    entry bare;
+    bare.key.at = n.at;
+    bare.key.text = view(main->name);
+    bare.value = n;
+    wrapped.entries.push_back(std::move(bare));
     children(v, wrapped, t, s);
 }
 
@@ -140,7 +154,8 @@ void option_reader::unknown(const entry& e, const pk_option_table& t, const scop
     d.number = code::unknown_option;
     d.at = e.key.at;
     d.message = "unknown option " + in_quotes(e.key.text) + in_place(s.where);
-    d.hint = did_you_mean(nearest(e.key.text, names));
+    // Past that number nothing is shown, so nothing is worth looking for.
+    if (out_->errors() < diagnostics::kept_max) d.hint = did_you_mean(nearest(e.key.text, names));
     d.notes.push_back(s.loaded +
                       (names.empty() ? "it takes no options" : "options here: " + joined(names)));
     d.docs = s.docs;
@@ -215,7 +230,7 @@ void option_reader::default_value(value& v, const pk_option& o, const scope& s) 
         tree = parse_yaml_value(view(o.default_text));
     }
     if (tree) {
-        tree->at = s.at;
+        stand_at(*tree, s.at);
         given_option(v, *tree, o, named(o, s));
         v.flags = 0;
     }

@@ -24,7 +24,7 @@ struct yaml_limits {
 std::optional<node> parse_yaml(std::string_view bytes, std::string_view file, diagnostics& out,
                                const yaml_limits& limits = {});
 
-// The same for a default that stands in a table: errors are counted, and no source is kept.
+// The same for a default that stands in a table, without a report. Positions in it are void.
 std::optional<node> parse_yaml_value(std::string_view text);
 
 }  // namespace pkernel::config
