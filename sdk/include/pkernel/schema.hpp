@@ -144,6 +144,12 @@ constexpr auto map_of(std::string_view name, map<T> S::*member, detail::element<
     return option<S, map<T>, detail::map_of<Kind>>{name, member, {{of}}, doc};
 }
 
+// Lists inside of maps and lists: map_of("m", &settings::m, list_of(integer()), "doc").
+template <class Kind>
+constexpr auto list_of(detail::element<Kind> of) {
+    return detail::element<detail::list_of<Kind>>{{of}};
+}
+
 // A nested table; its schema is another constant: table<tls_schema>("tls", &settings::tls, "doc").
 template <const auto& Schema>
 constexpr detail::element<detail::nested<Schema>> table() {
