@@ -158,7 +158,11 @@ int describe_name(const command_line& line) {
         return refused(line, config::in_quotes(name) + " is neither a section of the config (" +
                                  config::joined(config::section_names()) + ") nor a plugin's name");
     const auto file = from.plugins.load(name);
-    if (!file.has_value()) return refused(line, file.error().text());
+    if (!file.has_value()) {
+        const auto near = config::nearest(name, config::section_names());
+        const std::string hint = file.error().missing ? config::did_you_mean(near) : "";
+        return refused(line, file.error().text() + (hint.empty() ? "" : "; ") + hint);
+    }
     print(line.json ? json_of(**file) : page_of(**file));
     return 0;
 }

@@ -43,12 +43,13 @@ const config::node* user_node(const std::optional<config::node>& tree) {
 
 // Stops being root, if that is what this process is. Not 0: an exit code, after what is wrong was
 // shown.
-int give_up_root(reading& from) {
+int give_up_root(const std::string& file) {
     constexpr int not_permitted = static_cast<int>(config::exit_class::bind);
     forbid_new_rights();
     if (!is_root()) return 0;
     config::diagnostics first_look;  // Shown only if what follows fails: the whole reading has it too.
-    const auto tree = config::read_tree(from.file, from.outside, first_look);
+    config::process_environment outside;
+    const auto tree = config::read_tree(file, outside, first_look);
     const config::node* given = user_node(tree);
     const std::string name = given != nullptr ? given->text : default_user;
     const auto who = find_account(name);
@@ -102,9 +103,9 @@ int run_engine(const command_line& line, const stage& on) {
     catch_crashes(on.board);
     const crash_stack control_thread(0);
 
-    reading from(line);
     if (on.has_master)
-        if (const int code = give_up_root(from); code != 0) return code;
+        if (const int code = give_up_root(config_file(line)); code != 0) return code;
+    reading from(line);  // Its copies of plugins belong to whoever this process is by now.
     from.load();
     show(from.problems);
     if (!from.conf) return from.exit_code();
