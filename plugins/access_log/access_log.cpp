@@ -1,7 +1,7 @@
 // access_log: a line for each request, to a file or a standard stream.
 //
-// Each worker has a buffer of its own, written out when it is full enough and once a second. Nothing
-// here waits: lines for which there is no room are dropped and counted.
+// Each worker has a buffer of its own, written out when it is full enough and once a second.
+// Nothing here waits: lines for which there is no room are dropped and counted.
 
 #include <algorithm>
 #include <pkernel/plugin.hpp>
@@ -113,11 +113,15 @@ private:
     void flush(worker& w) const {
         if (w.lines.empty()) return;
         switch (output_.write(w.lines)) {
-            case access_log::output::result::all: w.count = 0; return;
+            case access_log::output::result::all:
+                w.count = 0;
+                return;
             case access_log::output::result::some:
                 w.count = std::count(w.lines.begin(), w.lines.end(), '\n');
                 return;
-            case access_log::output::result::failed: complain(w, errno); return;
+            case access_log::output::result::failed:
+                complain(w, errno);
+                return;
         }
     }
 

@@ -52,18 +52,30 @@ std::string line(const record_spec& what, const std::string& options = "") {
     return lines[0];
 }
 
-const char* const keys[] = {"time",         "id",
-                            "client",       "peer",
-                            "listener",     "protocol",
-                            "method",       "scheme",
-                            "host",         "target",
-                            "status",       "end_reason",
-                            "request_bytes", "response_bytes",
-                            "duration_ms",  "route",
-                            "upstream",     "endpoint",
-                            "attempts",     "reused",
-                            "upstream_connect_ms", "upstream_head_ms",
-                            "fields",       "notes"};
+const char* const keys[] = {"time",
+                            "id",
+                            "client",
+                            "peer",
+                            "listener",
+                            "protocol",
+                            "method",
+                            "scheme",
+                            "host",
+                            "target",
+                            "status",
+                            "end_reason",
+                            "request_bytes",
+                            "response_bytes",
+                            "duration_ms",
+                            "route",
+                            "upstream",
+                            "endpoint",
+                            "attempts",
+                            "reused",
+                            "upstream_connect_ms",
+                            "upstream_head_ms",
+                            "fields",
+                            "notes"};
 
 boost::json::object parsed(const std::string& text) {
     auto object = boost::json::parse(text).as_object();
@@ -135,13 +147,29 @@ BOOST_AUTO_TEST_CASE(what_there_is_none_of_is_null) {
     BOOST_TEST(gone.at("status").is_null());
 }
 
-// S34. Every byte, in the target, a field and a note: one line, valid JSON, nothing a terminal obeys.
+// S34. Every byte, in the target, a field and a note: one line, valid JSON, nothing a terminal
+// obeys.
 BOOST_AUTO_TEST_CASE(any_byte_is_one_line_of_valid_json) {
-    std::vector<std::string> values{
-        "a\nb", "a\r\nb",   std::string("a\0b", 3), "\x1b[31mred\x1b[0m", "\"", "\\", "\\\"",
-        "</script>",  "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x80\xa8",
-        "\xc3",       "gr\xc3\xbc\xc3\x9f", "\x7f", "\xc2\x9b" "31m", std::string(32 << 10, 'x'),
-        std::string(32 << 10, '\0')};
+    std::vector<std::string> values{"a\nb",
+                                    "a\r\nb",
+                                    std::string("a\0b", 3),
+                                    "\x1b[31mred\x1b[0m",
+                                    "\"",
+                                    "\\",
+                                    "\\\"",
+                                    "</script>",
+                                    "\xff",
+                                    "\xc0\xaf",
+                                    "\xed\xa0\x80",
+                                    "\xf4\x90\x80\x80",
+                                    "\xe2\x80\xa8",
+                                    "\xc3",
+                                    "gr\xc3\xbc\xc3\x9f",
+                                    "\x7f",
+                                    "\xc2\x9b"
+                                    "31m",
+                                    std::string(32 << 10, 'x'),
+                                    std::string(32 << 10, '\0')};
     for (int byte = 0; byte < 256; ++byte) values.emplace_back(1, static_cast<char>(byte));
     for (const std::string& value : values) {
         record_spec r;

@@ -72,9 +72,10 @@ inline void append_json_line(writer& w, const pk_record& r, const wanted& what) 
     json_text(w, "upstream", pk::view(r.upstream));
     json_text(w, "endpoint", pk::view(r.endpoint));
     json_number(w, "attempts", r.attempts);
-    w.out.append(",\"reused\":").append(r.attempts == 0  ? "null"
-                                        : r.reused != 0 ? "true"
-                                                        : "false");
+    w.out.append(",\"reused\":")
+        .append(r.attempts == 0 ? "null"
+                : r.reused != 0 ? "true"
+                                : "false");
     json_ms(w, "upstream_connect_ms", r.upstream_connect_ns);
     json_ms(w, "upstream_head_ms", r.upstream_head_ns);
     w.out.append(",\"fields\":{");

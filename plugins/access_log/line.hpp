@@ -103,8 +103,8 @@ inline std::string_view value_of(std::string& scratch, const pk_record& r, const
     scratch.clear();
     bool found = false;
     for (pk::field f : pk::field_list(r.request_fields)) {
-        const bool same = id.number() == PK_FIELD_OTHER ? pk::same_token(f.name, id.name())
-                                                        : f.id == id.number();
+        const bool same =
+            id.number() == PK_FIELD_OTHER ? pk::same_token(f.name, id.name()) : f.id == id.number();
         if (!same) continue;
         if (found) scratch.append(", ");
         found = true;

@@ -1,8 +1,9 @@
 // Where lines go, without ever blocking the worker that writes them.
 //
-// A regular file is appended to; whole lines in one write do not mix with another worker's. Anything
-// else (a pipe, a terminal) is written without blocking by one worker at a time; what it has no room for
-// stays with the caller. A line of which a part went out is finished before any other.
+// A regular file is appended to; whole lines in one write do not mix with another worker's.
+// Anything else (a pipe, a terminal) is written without blocking by one worker at a time; what it
+// has no room for stays with the caller. A line of which a part went out is finished before any
+// other.
 
 #pragma once
 
@@ -65,9 +66,7 @@ private:
         // Our own description of a standard stream: O_NONBLOCK on the shared one would surprise
         // everybody else who has it.
         const bool out = path_ == "/dev/stdout", err = path_ == "/dev/stderr";
-        const std::string name = out   ? "/proc/self/fd/1"
-                                 : err ? "/proc/self/fd/2"
-                                       : path_;
+        const std::string name = out ? "/proc/self/fd/1" : err ? "/proc/self/fd/2" : path_;
         struct stat info {};
         const bool fifo = ::stat(name.c_str(), &info) == 0 && S_ISFIFO(info.st_mode);
         // A named pipe opened for both directions needs no reader yet, and loses none.
@@ -88,7 +87,8 @@ private:
             left.remove_prefix(static_cast<std::size_t>(n));
         }
         const bool all = left.empty();
-        if (!all && left.size() < lines.size()) torn_ = lines[lines.size() - left.size() - 1] != '\n';
+        if (!all && left.size() < lines.size())
+            torn_ = lines[lines.size() - left.size() - 1] != '\n';
         lines.clear();
         return all ? result::all : result::failed;
     }

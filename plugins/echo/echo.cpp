@@ -42,12 +42,11 @@ public:
         if (how_ != mode::body) return pk::wait;  // The body is counted first.
         const auto announced = s.request().content_length();
         const auto length = announced ? static_cast<std::int64_t>(*announced) : -1;
-        const pk_status answer =
-            s.respond(status_,
-                      {{"content-type", "application/octet-stream"},
-                       {"x-content-type-options", "nosniff"},
-                       {"cache-control", "no-store"}},
-                      length);
+        const pk_status answer = s.respond(status_,
+                                           {{"content-type", "application/octet-stream"},
+                                            {"x-content-type-options", "nosniff"},
+                                            {"cache-control", "no-store"}},
+                                           length);
         return answer == PK_OK ? pk::wait : s.reset(PK_END_PLUGIN_ERROR);
     }
 
@@ -73,8 +72,8 @@ public:
             return pk::done;
         }
         const bool json = how_ == mode::json;
-        const std::string body = json ? echo::as_json(s, name_, st.body_bytes)
-                                      : echo::as_text(s, name_, st.body_bytes);
+        const std::string body =
+            json ? echo::as_json(s, name_, st.body_bytes) : echo::as_text(s, name_, st.body_bytes);
         return s.reply(status_, body,
                        {{"content-type", json ? "application/json" : "text/plain; charset=utf-8"},
                         {"x-content-type-options", "nosniff"},

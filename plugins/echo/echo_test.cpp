@@ -47,8 +47,7 @@ BOOST_AUTO_TEST_CASE(nothing_in_an_answer_is_markup) {
     ex.end();
     BOOST_TEST(ex.reply().body.find_first_of("<>&") == std::string::npos);
     const auto answer = boost::json::parse(ex.reply().body).as_object();
-    BOOST_TEST(answer.at("target").as_string() ==
-               "/<script>alert(1)</script>?a=\"&b=\xef\xbf\xbd");
+    BOOST_TEST(answer.at("target").as_string() == "/<script>alert(1)</script>?a=\"&b=\xef\xbf\xbd");
 
     plugin_under_test text("text");
     auto plain = text.send(spec);

@@ -1,8 +1,8 @@
 // The way that a request says it has come: X-Forwarded-For or Forwarded, read from the right.
 //
-// Only the right end can be believed: each proxy appends who it talked to, so what stands left of the
-// first one that is not ours was written by a stranger. Reading stops there, and at the first element
-// that cannot be understood, whatever comes before it.
+// Only the right end can be believed: each proxy appends who it talked to, so what stands left of
+// the first one that is not ours was written by a stranger. Reading stops there, and at the first
+// element that cannot be understood, whatever comes before it.
 
 #pragma once
 

@@ -38,9 +38,9 @@ constexpr auto schema = pk::schema<settings>(
              "Fields that the origin gets."));
 // [settings]
 
-constexpr std::string_view names[] = {
-    "x-forwarded-for",    "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port",
-    "x-forwarded-prefix", "x-real-ip",         "forwarded"};
+constexpr std::string_view names[] = {"x-forwarded-for",  "x-forwarded-proto",  "x-forwarded-host",
+                                      "x-forwarded-port", "x-forwarded-prefix", "x-real-ip",
+                                      "forwarded"};
 constexpr pk_str vouched[] = {pk::str(names[0]), pk::str(names[1]), pk::str(names[2]),
                               pk::str(names[3]), pk::str(names[4]), pk::str(names[5]),
                               pk::str(names[6])};

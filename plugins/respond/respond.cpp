@@ -32,17 +32,16 @@ constexpr bool is_token(std::string_view name) {
 }
 
 // Framing and connection: the kernel's own business.
-constexpr std::string_view kernels_own[] = {"content-length", "transfer-encoding", "connection",
-                                            "te",             "trailer",           "upgrade",
-                                            "keep-alive",     "proxy-connection",  "host"};
+constexpr std::string_view kernels_own[] = {
+    "content-length", "transfer-encoding", "connection",       "te",  "trailer",
+    "upgrade",        "keep-alive",        "proxy-connection", "host"};
 
 class respond {
 public:
     explicit respond(const settings& conf) : status_(conf.status), body_(conf.body) {
         const bool may_have_body = status_ != 204 && status_ != 304;
         if (!may_have_body && !body_.empty()) {
-            throw pk::config_error("body",
-                                   "an answer " + std::to_string(status_) + " has no body");
+            throw pk::config_error("body", "an answer " + std::to_string(status_) + " has no body");
         }
         bool typed = body_.empty();
         for (const auto& [name, value] : conf.headers) {
@@ -51,8 +50,8 @@ public:
             }
             for (std::string_view own : kernels_own) {
                 if (!pk::same_token(name, own)) continue;
-                throw pk::config_error("headers", "'" + std::string(name) +
-                                                      "' is set by the kernel; leave it out");
+                throw pk::config_error(
+                    "headers", "'" + std::string(name) + "' is set by the kernel; leave it out");
             }
             fields_.push_back({pk::str(name), pk::str(value), pk::field_id(name).number(), 0});
             typed = typed || pk::same_token(name, "content-type");

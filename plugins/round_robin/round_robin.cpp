@@ -1,16 +1,17 @@
 // round_robin: endpoints in turn, each as often as its weight says, and never in bursts.
 //
-// Each endpoint has a next turn: a point in a time of picks, one period (1 / weight) after its last.
-// A pick is the earliest turn. The turns of this worker are the first word of each endpoint; the
-// second words together are a heap of endpoints by turn, so that 1,000 of them cost ten steps.
-// First turns are random within a period: workers, and processes that start together, do not march in
-// step.
+// Each endpoint has a next turn: a point in a time of picks, one period (1 / weight) after its
+// last. A pick is the earliest turn. The turns of this worker are the first word of each endpoint;
+// the second words together are a heap of endpoints by turn, so that 1,000 of them cost ten steps.
+// First turns are random within a period: workers, and processes that start together, do not march
+// in step.
 
 #include <pkernel/plugin.hpp>
 
 namespace {
 
-// Second word of endpoint 0 where there is no heap: turns not given yet, or turns that have changed.
+// Second word of endpoint 0 where there is no heap: turns not given yet, or turns that have
+// changed.
 constexpr std::int64_t no_turns = 0;
 constexpr std::int64_t no_heap = -1;
 
@@ -95,8 +96,8 @@ private:
         put(p, slot, moving);
     }
 
-    // Some endpoints are out. Turns that they miss are gone: one that comes back gets its share from
-    // then on, not all at once what it has missed.
+    // Some endpoints are out. Turns that they miss are gone: one that comes back gets its share
+    // from then on, not all at once what it has missed.
     static std::uint32_t earliest_candidate(const pk::pick& p) noexcept {
         std::uint32_t chosen = p.candidate(0);
         for (std::uint32_t i = 1; i < p.count(); ++i) {

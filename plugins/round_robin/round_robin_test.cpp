@@ -36,8 +36,8 @@ BOOST_AUTO_TEST_SUITE(round_robin)
 
 BOOST_AUTO_TEST_CASE(shares_follow_the_weights) {
     const std::vector<std::uint32_t> table[] = {
-        {1},           {1, 1},      {5, 1, 1}, {3, 2},  {1, 100}, {7, 7, 7, 7},
-        {1, 2, 3, 4, 5}, {1000, 1}, {65535, 1, 300}};
+        {1},          {1, 1},          {5, 1, 1}, {3, 2},         {1, 100},
+        {7, 7, 7, 7}, {1, 2, 3, 4, 5}, {1000, 1}, {65535, 1, 300}};
     for (const auto& weights : table) {
         balancer_under_test balancer(weighted(weights));
         check_shares(balancer.counts(100'000), weights);
@@ -138,7 +138,8 @@ BOOST_AUTO_TEST_CASE(allocates_nothing) {
 
 BOOST_AUTO_TEST_CASE(a_thousand_endpoints_cost_a_few_steps) {
     std::vector<std::uint32_t> weights(1000);
-    for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = 1 + static_cast<std::uint32_t>(i % 7);
+    for (std::size_t i = 0; i < weights.size(); ++i)
+        weights[i] = 1 + static_cast<std::uint32_t>(i % 7);
     balancer_under_test balancer(weighted(weights));
     constexpr int rounds = 200'000;
     std::uint64_t sum = 0;

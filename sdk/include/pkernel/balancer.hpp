@@ -60,8 +60,9 @@ template <class T, const auto& Schema = no_options>
 struct balancer {
     static constexpr std::string_view id = PK_BALANCER_ID;
     using plugin = T;
-    static constexpr bool wants_results =
-        requires(const T& t, const pk_endpoints& e) { t.on_result(e, 0u, 0u, std::uint64_t{}); };
+    static constexpr bool wants_results = requires(const T& t, const pk_endpoints& e) {
+        t.on_result(e, 0u, 0u, std::uint64_t{});
+    };
 
     static std::uint32_t needs(void*) noexcept {
         std::uint32_t bits = wants_results ? +PK_BALANCER_RESULTS : 0u;
@@ -91,7 +92,8 @@ struct balancer {
     }
 
     static constexpr auto result() -> decltype(pk_balancer::result) {
-        if constexpr (!wants_results) return nullptr;
+        if constexpr (!wants_results)
+            return nullptr;
         else
             return [](void* raw, const pk_endpoints* all, std::uint32_t index, std::uint32_t cause,
                       std::uint64_t ns) noexcept {

@@ -42,19 +42,18 @@ constexpr std::uint32_t bit(std::uint32_t if_declared) {
 
 template <class T>
 constexpr std::uint32_t mask() {
-    return bit<T, on_request>(PK_ON_REQUEST_HEADERS) |
-           bit<T, on_request_data>(PK_ON_REQUEST_DATA) |
+    return bit<T, on_request>(PK_ON_REQUEST_HEADERS) | bit<T, on_request_data>(PK_ON_REQUEST_DATA) |
            bit<T, on_request_end>(PK_ON_REQUEST_END) |
            bit<T, on_informational>(PK_ON_INFORMATIONAL) |
            bit<T, on_response>(PK_ON_RESPONSE_HEADERS) |
            bit<T, on_response_data>(PK_ON_RESPONSE_DATA) |
-           bit<T, on_response_end>(PK_ON_RESPONSE_END) |
-           bit<T, on_stream_end>(PK_ON_STREAM_END);
+           bit<T, on_response_end>(PK_ON_RESPONSE_END) | bit<T, on_stream_end>(PK_ON_STREAM_END);
 }
 
 template <class T>
 constexpr auto drained() -> void (*)(pk_stream*, std::uint32_t) {
-    if constexpr (!on_drained::declared<T>) return nullptr;
+    if constexpr (!on_drained::declared<T>)
+        return nullptr;
     else
         return [](pk_stream* s, std::uint32_t d) noexcept {
             const auto way = static_cast<direction>(d);
@@ -64,7 +63,8 @@ constexpr auto drained() -> void (*)(pk_stream*, std::uint32_t) {
 
 template <class T>
 constexpr auto resumed() -> pk_verdict (*)(pk_stream*, std::uint32_t) {
-    if constexpr (!on_resumed::declared<T>) return nullptr;
+    if constexpr (!on_resumed::declared<T>)
+        return nullptr;
     else
         return [](pk_stream* s, std::uint32_t d) noexcept -> pk_verdict {
             const auto way = static_cast<direction>(d);
@@ -88,7 +88,8 @@ struct http_filter {
     }
 
     static constexpr auto vouches() -> const pk_str* (*)(void*, std::uint32_t*) {
-        if constexpr (!requires(const T& t) { t.vouches(); }) return nullptr;
+        if constexpr (!requires(const T& t) { t.vouches(); })
+            return nullptr;
         else
             return [](void* raw, std::uint32_t* count) noexcept {
                 const std::span<const pk_str> names = detail::instance<T>::of(raw).plugin.vouches();

@@ -34,20 +34,22 @@ struct log {
         contained(raw, [r](const T& t) { t.record(*r); });
     }
     static constexpr auto reopen() -> void (*)(void*) {
-        if constexpr (!requires(T& t) { t.reopen(); }) return nullptr;
+        if constexpr (!requires(T & t) { t.reopen(); })
+            return nullptr;
         else
             return [](void* raw) noexcept { contained(raw, [](T& t) { t.reopen(); }); };
     }
     static constexpr auto tick() -> void (*)(void*, std::uint32_t) {
-        if constexpr (!requires(const T& t) { t.tick(0u); }) return nullptr;
+        if constexpr (!requires(const T& t) { t.tick(0u); })
+            return nullptr;
         else
             return [](void* raw, std::uint32_t worker) noexcept {
                 contained(raw, [worker](const T& t) { t.tick(worker); });
             };
     }
 
-    static constexpr pk_log table{
-        sizeof(pk_log), 0, &detail::factory_of<T, Schema>::table, record, reopen(), tick()};
+    static constexpr pk_log table{sizeof(pk_log), 0,        &detail::factory_of<T, Schema>::table,
+                                  record,         reopen(), tick()};
 };
 
 }  // namespace pk

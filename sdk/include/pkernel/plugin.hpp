@@ -27,27 +27,27 @@
 #define PKERNEL_NOTE(...)
 #else
 #define PKERNEL_ENTRY pk_plugin_entry
-#define PKERNEL_NOTE(name, version, ...)                                                       \
-    [[gnu::section(".note.pkernel"), gnu::used, gnu::retain]] alignas(4)                       \
-        const constinit pk::detail::note_section pkernel_note =                                \
+#define PKERNEL_NOTE(name, version, ...)                                 \
+    [[gnu::section(".note.pkernel"), gnu::used, gnu::retain]] alignas(4) \
+        const constinit pk::detail::note_section pkernel_note =          \
             pk::detail::make_note<__VA_ARGS__>(name, version);
 #endif
 
-#define PKERNEL_PLUGIN(plugin_name, plugin_version, plugin_summary, ...)                       \
-    namespace {                                                                                \
-    PKERNEL_NOTE(plugin_name, plugin_version, __VA_ARGS__)                                     \
-    }                                                                                          \
-    extern "C" [[gnu::visibility("default")]] const pk_plugin* PKERNEL_ENTRY() {               \
-        static constexpr pk_plugin plugin{                                                     \
-            sizeof(pk_plugin),                                                                 \
-            PKERNEL_ABI_MAJOR,                                                                 \
-            PKERNEL_ABI_MINOR,                                                                 \
-            0,                                                                                 \
-            pk::str(plugin_name),                                                              \
-            pk::str(plugin_version),                                                           \
-            pk::str(plugin_summary),                                                           \
-            pk::str(PKERNEL_PLUGIN_LICENCE),                                                   \
-            [](pk_str id) { return pk::detail::table_by_id<__VA_ARGS__>(pk::view(id)); }};     \
-        return &plugin;                                                                        \
-    }                                                                                          \
+#define PKERNEL_PLUGIN(plugin_name, plugin_version, plugin_summary, ...)                   \
+    namespace {                                                                            \
+    PKERNEL_NOTE(plugin_name, plugin_version, __VA_ARGS__)                                 \
+    }                                                                                      \
+    extern "C" [[gnu::visibility("default")]] const pk_plugin* PKERNEL_ENTRY() {           \
+        static constexpr pk_plugin plugin{                                                 \
+            sizeof(pk_plugin),                                                             \
+            PKERNEL_ABI_MAJOR,                                                             \
+            PKERNEL_ABI_MINOR,                                                             \
+            0,                                                                             \
+            pk::str(plugin_name),                                                          \
+            pk::str(plugin_version),                                                       \
+            pk::str(plugin_summary),                                                       \
+            pk::str(PKERNEL_PLUGIN_LICENCE),                                               \
+            [](pk_str id) { return pk::detail::table_by_id<__VA_ARGS__>(pk::view(id)); }}; \
+        return &plugin;                                                                    \
+    }                                                                                      \
     static_assert(true, "a semicolon may follow")

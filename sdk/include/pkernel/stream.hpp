@@ -107,8 +107,7 @@ public:
     }
     // The same without a copy: the slices of a data event, or static bytes with a null block.
     [[nodiscard]] pk_status emit(direction d, const data& slices) {
-        return s_->api->emit_slices(s_, raw(d), slices.slices(),
-                                    flags(slices.flush()));
+        return s_->api->emit_slices(s_, raw(d), slices.slices(), flags(slices.flush()));
     }
     // Without a copy, of memory that lives until unused(arg) is called. PK_UNSUPPORTED: use emit().
     [[nodiscard]] pk_status emit_owned(direction d, std::string_view bytes, void (*unused)(void*),
@@ -132,8 +131,7 @@ public:
     // Memory until stream_end, or null when the stream has used up its share. The objects made in
     // it are not destroyed.
     template <class T>
-        requires std::is_trivially_destructible_v<T>
-    T* allocate(std::size_t count = 1) {
+    requires std::is_trivially_destructible_v<T> T* allocate(std::size_t count = 1) {
         static_assert(alignof(T) <= 16);
         void* memory = s_->api->allocate(s_, sizeof(T) * count, alignof(T));
         return memory == nullptr ? nullptr : new (memory) T[count]{};

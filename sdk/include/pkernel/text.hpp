@@ -17,7 +17,9 @@ constexpr std::string_view view(const pk_str& s) noexcept {
     return {s.data, static_cast<std::size_t>(s.size)};
 }
 
-constexpr pk_str str(std::string_view s) noexcept { return {s.data(), s.size()}; }
+constexpr pk_str str(std::string_view s) noexcept {
+    return {s.data(), s.size()};
+}
 
 constexpr char lower(char c) noexcept {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -57,8 +59,8 @@ public:
     fixed_text& operator<<(char c) noexcept { return *this << std::string_view(&c, 1); }
 
     template <std::integral I>
-        requires(!std::same_as<I, char> && !std::same_as<I, bool>)
-    fixed_text& operator<<(I number) noexcept {
+    requires(!std::same_as<I, char> && !std::same_as<I, bool>) fixed_text& operator<<(
+        I number) noexcept {
         char digits[24];
         const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
         return *this << std::string_view(digits, static_cast<std::size_t>(end - digits));

@@ -59,17 +59,26 @@ template <std::uint32_t Type, class T>
 consteval bool fits() {
     if constexpr (is_optional<T>) return fits<Type, typename T::value_type>();
     switch (Type) {
-        case PK_OPT_BOOL: return std::same_as<T, bool>;
+        case PK_OPT_BOOL:
+            return std::same_as<T, bool>;
         case PK_OPT_INTEGER:
         case PK_OPT_SIZE:
-        case PK_OPT_STATUS: return number<T>;
-        case PK_OPT_DURATION: return is_duration<T>;
-        case PK_OPT_RATE: return std::same_as<T, rate_value>;
-        case PK_OPT_ADDRESS: return std::same_as<T, socket_address>;
-        case PK_OPT_CIDR: return std::same_as<T, network>;
-        case PK_OPT_FILE: return std::same_as<T, file_content>;
-        case PK_OPT_ENUM: return std::is_enum_v<T>;
-        default: return textual<T>;
+        case PK_OPT_STATUS:
+            return number<T>;
+        case PK_OPT_DURATION:
+            return is_duration<T>;
+        case PK_OPT_RATE:
+            return std::same_as<T, rate_value>;
+        case PK_OPT_ADDRESS:
+            return std::same_as<T, socket_address>;
+        case PK_OPT_CIDR:
+            return std::same_as<T, network>;
+        case PK_OPT_FILE:
+            return std::same_as<T, file_content>;
+        case PK_OPT_ENUM:
+            return std::is_enum_v<T>;
+        default:
+            return textual<T>;
     }
 }
 

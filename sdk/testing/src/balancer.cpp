@@ -23,8 +23,9 @@ void balancer_under_test::publish(const std::vector<endpoint_spec>& endpoints) {
         endpoints_[i].shared = &shared_[i];
     }
     words_.assign(workers_, std::vector<std::int64_t>(2 * endpoints.size()));
-    snapshot_ = {sizeof(pk_endpoints), static_cast<std::uint32_t>(endpoints.size()),
-                 sizeof(wide_endpoint), 0, endpoints_.data(), ++version_};
+    snapshot_ = {sizeof(pk_endpoints),  static_cast<std::uint32_t>(endpoints.size()),
+                 sizeof(wide_endpoint), 0,
+                 endpoints_.data(),     ++version_};
     choice_ = {};
     choice_.size = sizeof choice_;
     choice_.endpoints = &snapshot_;
@@ -43,11 +44,10 @@ std::uint32_t balancer_under_test::pick(std::uint32_t worker,
     choice_.random = random_();
     const inside plugin(true);
     const std::uint32_t index = table_->pick(instance_.raw(), &choice_);
-    const bool legal =
-        index == PK_NO_ENDPOINT ||
-        (candidates.empty() ? index < snapshot_.count
-                            : std::find(candidates.begin(), candidates.end(), index) !=
-                                  candidates.end());
+    const bool legal = index == PK_NO_ENDPOINT ||
+                       (candidates.empty() ? index < snapshot_.count
+                                           : std::find(candidates.begin(), candidates.end(),
+                                                       index) != candidates.end());
     if (!legal) instance_.host().complain("plugin", "picked what is no candidate");
     return index;
 }

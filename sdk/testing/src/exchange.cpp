@@ -5,7 +5,9 @@
 namespace pk::testing {
 namespace {
 
-std::size_t index(way w) { return w == way::request ? 0 : 1; }
+std::size_t index(way w) {
+    return w == way::request ? 0 : 1;
+}
 
 }  // namespace
 
@@ -48,9 +50,13 @@ outcome exchange::response_end(std::string_view trailers) {
     return stream_->state(1);
 }
 
-void exchange::finish(std::uint32_t cause) { stream_->play_stream_end(cause); }
+void exchange::finish(std::uint32_t cause) {
+    stream_->play_stream_end(cause);
+}
 
-outcome exchange::state(way w) const { return stream_->state(index(w)); }
+outcome exchange::state(way w) const {
+    return stream_->state(index(w));
+}
 
 std::string exchange::request_field(std::string_view name) const {
     return stream_->fields[PK_FIELDS_REQUEST].joined(name);
@@ -66,8 +72,12 @@ std::string exchange::trailer(way w, std::string_view name) const {
         .joined(name);
 }
 
-std::uint32_t exchange::status() const { return stream_->status; }
-const pk_request& exchange::request() const { return stream_->request; }
+std::uint32_t exchange::status() const {
+    return stream_->status;
+}
+const pk_request& exchange::request() const {
+    return stream_->request;
+}
 
 const std::string& exchange::sent(way w) const {
     return stream_->responded && w == way::response ? stream_->reply.body
@@ -84,11 +94,23 @@ std::int64_t exchange::content_length(way w) const {
     return l.transforming || w == way::response ? l.length : stream_->request.content_length;
 }
 
-bool exchange::rerouted() const { return stream_->rerouted; }
-const reply_seen& exchange::reply() const { return stream_->reply; }
-const field_pairs& exchange::annotations() const { return stream_->annotations; }
-void exchange::hold(way w) { stream_->lanes[index(w)].held = true; }
-void exchange::drain(way w) { stream_->drained(index(w)); }
-pk_stream* exchange::raw() { return stream_->raw(); }
+bool exchange::rerouted() const {
+    return stream_->rerouted;
+}
+const reply_seen& exchange::reply() const {
+    return stream_->reply;
+}
+const field_pairs& exchange::annotations() const {
+    return stream_->annotations;
+}
+void exchange::hold(way w) {
+    stream_->lanes[index(w)].held = true;
+}
+void exchange::drain(way w) {
+    stream_->drained(index(w));
+}
+pk_stream* exchange::raw() {
+    return stream_->raw();
+}
 
 }  // namespace pk::testing

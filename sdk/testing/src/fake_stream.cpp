@@ -24,8 +24,8 @@ pk_address read_address(const std::string& text) {
 }
 
 std::uint32_t method_id(std::string_view m) {
-    constexpr std::string_view known[] = {"",        "GET",   "HEAD",  "POST",   "PUT", "DELETE",
-                                          "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+    constexpr std::string_view known[] = {"",       "GET",     "HEAD",  "POST",  "PUT",
+                                          "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT"};
     const auto* at = std::find(std::begin(known) + 1, std::end(known), m);
     return at == std::end(known) ? +PK_METHOD_OTHER
                                  : static_cast<std::uint32_t>(at - std::begin(known));
@@ -91,7 +91,8 @@ fake_stream::fake_stream(fake_host& host, const pk_http_filter* filter, const pk
     for (auto& [field_name, value] : parse_fields(spec.fields)) {
         if (same_token(field_name, "content-length")) request.content_length = std::stoll(value);
         const auto is = [&](const pk_str& v) { return view(v) == folded(field_name); };
-        (std::any_of(vouched, vouched + count, is) ? claimed : sent).emplace_back(field_name, value);
+        (std::any_of(vouched, vouched + count, is) ? claimed : sent)
+            .emplace_back(field_name, value);
         if (same_token(field_name, "content-length") ||
             same_token(field_name, "transfer-encoding")) {
             request.flags |= PK_REQUEST_HAS_BODY;
@@ -118,7 +119,9 @@ fake_stream* fake_stream::enter(pk_stream* s, const char* what) noexcept {
     return h->owner;
 }
 
-void fake_stream::breach(const std::string& what) { host_.complain("plugin", what); }
+void fake_stream::breach(const std::string& what) {
+    host_.complain("plugin", what);
+}
 
 // What the kernel does where a plugin broke the contract: 500, or a reset once that is too late.
 void fake_stream::give_up() {
@@ -136,16 +139,24 @@ void fake_stream::give_up() {
 bool fake_stream::held_here(std::uint32_t which) const {
     if (out() || replied || filter_ == nullptr) return false;
     switch (which) {
-        case PK_FIELDS_REQUEST: return lanes[0].began && !lanes[0].head_gone;
-        case PK_FIELDS_REQUEST_TRAILERS: return lanes[0].input_end && !lanes[0].ended;
-        case PK_FIELDS_RESPONSE: return lanes[1].began && !lanes[1].head_gone;
-        case PK_FIELDS_RESPONSE_TRAILERS: return lanes[1].input_end && !lanes[1].ended;
-        case PK_FIELDS_INFORMATIONAL: return in_informational;
-        default: return false;
+        case PK_FIELDS_REQUEST:
+            return lanes[0].began && !lanes[0].head_gone;
+        case PK_FIELDS_REQUEST_TRAILERS:
+            return lanes[0].input_end && !lanes[0].ended;
+        case PK_FIELDS_RESPONSE:
+            return lanes[1].began && !lanes[1].head_gone;
+        case PK_FIELDS_RESPONSE_TRAILERS:
+            return lanes[1].input_end && !lanes[1].ended;
+        case PK_FIELDS_INFORMATIONAL:
+            return in_informational;
+        default:
+            return false;
     }
 }
 
-std::uint32_t fake_stream::interest(std::uint32_t bit) const { return mask_ & bit; }
+std::uint32_t fake_stream::interest(std::uint32_t bit) const {
+    return mask_ & bit;
+}
 
 void fake_stream::play_head() {
     if (std::exchange(head_played_, true)) return host_.complain("test", "head() twice");

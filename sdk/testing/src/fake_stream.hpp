@@ -84,8 +84,8 @@ public:
     ~fake_stream();
     fake_stream(const fake_stream&) = delete;
 
-    // The stream of a handle for an API call named `what`; null, with a complaint, when it is called
-    // after the end or off the worker's thread.
+    // The stream of a handle for an API call named `what`; null, with a complaint, when it is
+    // called after the end or off the worker's thread.
     static fake_stream* enter(pk_stream* s, const char* what) noexcept;
     static const pk_stream_api& api() noexcept;
 

@@ -22,8 +22,8 @@ pk_field_view field_store::view() const noexcept {
 const pk_field* field_store::find(std::uint32_t id, std::string_view name,
                                   std::uint32_t* index) const {
     for (std::uint32_t i = *index; i < table_.size(); ++i) {
-        const bool same = id == PK_FIELD_OTHER ? same_token(pairs_[i].first, name)
-                                               : table_[i].id == id;
+        const bool same =
+            id == PK_FIELD_OTHER ? same_token(pairs_[i].first, name) : table_[i].id == id;
         if (!same) continue;
         *index = i;
         return &table_[i];
@@ -78,9 +78,9 @@ field_pairs parse_fields(std::string_view lines) {
         lines.remove_prefix(std::min(end + 1, lines.size()));
         if (trimmed(line).empty()) continue;
         const auto colon = line.find(':');
-        all.emplace_back(trimmed(line.substr(0, colon)),
-                         colon == std::string_view::npos ? std::string_view()
-                                                         : trimmed(line.substr(colon + 1)));
+        all.emplace_back(trimmed(line.substr(0, colon)), colon == std::string_view::npos
+                                                             ? std::string_view()
+                                                             : trimmed(line.substr(colon + 1)));
     }
     return all;
 }

@@ -64,7 +64,8 @@ private:
         if (!rest_.empty() && (rest_[0] == '"' || rest_[0] == '\'')) return quoted(rest_[0]);
         std::size_t end = 0;
         while (end < rest_.size() && std::string_view(",]}[{").find(rest_[end]) == npos) {
-            const bool colon = rest_[end] == ':' && (end + 1 == rest_.size() || rest_[end + 1] == ' ');
+            const bool colon =
+                rest_[end] == ':' && (end + 1 == rest_.size() || rest_[end + 1] == ' ');
             if (colon) break;
             ++end;
         }

@@ -51,7 +51,7 @@ running& here() noexcept {
 
 fake_host::fake_host(std::uint32_t workers) {
     shell_.owner = this;
-    shell_.raw = {sizeof(pk_host), workers, get, error, warning, depends_on,
+    shell_.raw = {sizeof(pk_host),         workers, get, error, warning, depends_on,
                   str("plugin under test")};
 }
 
@@ -80,10 +80,10 @@ void fake_host::advance(std::chrono::nanoseconds by) {
     const std::uint64_t until = now + static_cast<std::uint64_t>(by.count());
     run();
     while (true) {
-        const auto first = std::min_element(timers.begin(), timers.end(),
-                                            [](const timer& a, const timer& b) {
-                                                return std::pair(a.due, a.id) < std::pair(b.due, b.id);
-                                            });
+        const auto first =
+            std::min_element(timers.begin(), timers.end(), [](const timer& a, const timer& b) {
+                return std::pair(a.due, a.id) < std::pair(b.due, b.id);
+            });
         if (first == timers.end() || first->due > until) break;
         const timer t = *first;
         timers.erase(first);
@@ -158,15 +158,16 @@ void fake_host::forget(fake_stream* stream) {
 void fake_host::answer(std::uint64_t id, std::uint32_t status,
                        const std::vector<std::pair<std::string, std::string>>& fields,
                        const std::string& body) {
-    const auto at = std::find_if(requests.begin(), requests.end(),
-                                 [&](const asked& r) { return r.id == id; });
+    const auto at =
+        std::find_if(requests.begin(), requests.end(), [&](const asked& r) { return r.id == id; });
     if (at == requests.end()) return complain("test", "answers a request that nobody asked");
     const asked r = *at;
     std::vector<pk_field> sent;
     for (const auto& [name, value] : fields) {
         sent.push_back({str(name), str(value), field_id(std::string_view(name)).number(), 0});
     }
-    const pk_field_view head{sent.data(), static_cast<std::uint32_t>(sent.size()), sizeof(pk_field)};
+    const pk_field_view head{sent.data(), static_cast<std::uint32_t>(sent.size()),
+                             sizeof(pk_field)};
     const pk_slice slice{body.data(), body.size(), nullptr};
     const pk_slice_view data{&slice, 1, sizeof slice};
     const auto play = [&](pk_stream* s) {
@@ -184,8 +185,8 @@ void fake_host::answer(std::uint64_t id, std::uint32_t status,
 }
 
 void fake_host::fail(std::uint64_t id, std::uint32_t cause) {
-    const auto at = std::find_if(requests.begin(), requests.end(),
-                                 [&](const asked& r) { return r.id == id; });
+    const auto at =
+        std::find_if(requests.begin(), requests.end(), [&](const asked& r) { return r.id == id; });
     if (at == requests.end()) return complain("test", "fails a request that nobody asked");
     const asked r = *at;
     requests.erase(at);

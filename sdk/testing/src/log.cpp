@@ -6,8 +6,7 @@ namespace pk::testing {
 
 std::int64_t metric_of(fake_host& host, std::string_view name);  // plugin.cpp
 
-log_under_test::log_under_test(std::string_view options, const setup& with,
-                               const std::string& file)
+log_under_test::log_under_test(std::string_view options, const setup& with, const std::string& file)
     : instance_(file, PK_LOG_ID, options, with),
       table_(static_cast<const pk_log*>(instance_.table())) {}
 
@@ -23,8 +22,27 @@ void log_under_test::record(const record_spec& what) {
     field_store response;
     response.assign(parse_fields(what.response_fields));
     if (!what.raw_fields.empty()) stream.fields[PK_FIELDS_REQUEST].assign(what.raw_fields);
-    static const pk_request nothing{sizeof(pk_request), 0, 0, 0, {}, {}, {}, {}, {}, {}, {}, {},
-                                    -1, 0, 0, {}, {}, {}, {}, {}, {}};
+    static const pk_request nothing{sizeof(pk_request),
+                                    0,
+                                    0,
+                                    0,
+                                    {},
+                                    {},
+                                    {},
+                                    {},
+                                    {},
+                                    {},
+                                    {},
+                                    {},
+                                    -1,
+                                    0,
+                                    0,
+                                    {},
+                                    {},
+                                    {},
+                                    {},
+                                    {},
+                                    {}};
     std::vector<pk_annotation> notes;
     for (const auto& [key, value] : what.annotations) notes.push_back({str(key), str(value)});
 

@@ -62,15 +62,18 @@ library::library(std::string file) : file_(std::move(file)) {
     check_note(file_);
     handle_ = dlopen(file_.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (handle_ == nullptr) throw std::runtime_error(dlerror());
-    const auto entry =
-        reinterpret_cast<pk_plugin_entry_fn>(dlsym(handle_, PKERNEL_ENTRY_SYMBOL));
+    const auto entry = reinterpret_cast<pk_plugin_entry_fn>(dlsym(handle_, PKERNEL_ENTRY_SYMBOL));
     if (entry == nullptr) throw std::runtime_error(file_ + " has no " PKERNEL_ENTRY_SYMBOL);
     plugin_ = entry();
 }
 
-library::~library() { dlclose(handle_); }
+library::~library() {
+    dlclose(handle_);
+}
 
-const void* library::find(std::string_view id) const { return plugin_->get(str(id)); }
+const void* library::find(std::string_view id) const {
+    return plugin_->get(str(id));
+}
 
 bool library::unloads(const std::string& file) {
     { const library once(file); }
@@ -149,8 +152,8 @@ std::string plugin_under_test::load_error(std::string_view options, const setup&
 }
 
 exchange plugin_under_test::send(const request_spec& spec) {
-    return exchange(std::make_unique<fake_stream>(instance_.host(), filter_, handler_,
-                                                  instance_.raw(), spec));
+    return exchange(
+        std::make_unique<fake_stream>(instance_.host(), filter_, handler_, instance_.raw(), spec));
 }
 
 exchange plugin_under_test::get(std::string target, std::string fields) {
@@ -172,6 +175,8 @@ std::int64_t plugin_under_test::metric(std::string_view name) const {
     return value_of(instance_.host(), name);
 }
 
-std::int64_t metric_of(fake_host& host, std::string_view name) { return value_of(host, name); }
+std::int64_t metric_of(fake_host& host, std::string_view name) {
+    return value_of(host, name);
+}
 
 }  // namespace pk::testing

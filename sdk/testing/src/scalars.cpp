@@ -9,22 +9,19 @@
 namespace pk::testing {
 namespace {
 
-[[noreturn]] void fail(const std::string& why) { throw std::runtime_error(why); }
+[[noreturn]] void fail(const std::string& why) {
+    throw std::runtime_error(why);
+}
 
 struct unit {
     std::string_view name;
     std::int64_t factor;
 };
-constexpr unit sizes[] = {{"B", 1},           {"KB", 1000},       {"MB", 1000000},
-                          {"GB", 1000000000}, {"KiB", 1 << 10},   {"MiB", 1 << 20},
-                          {"GiB", 1 << 30},   {"TiB", 1LL << 40}};
-constexpr unit times[] = {{"ns", 1},
-                          {"us", 1000},
-                          {"ms", 1000000},
-                          {"s", 1000000000},
-                          {"m", 60000000000},
-                          {"h", 3600000000000},
-                          {"d", 86400000000000}};
+constexpr unit sizes[] = {{"B", 1},         {"KB", 1000},     {"MB", 1000000},  {"GB", 1000000000},
+                          {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1LL << 40}};
+constexpr unit times[] = {
+    {"ns", 1},          {"us", 1000},         {"ms", 1000000},      {"s", 1000000000},
+    {"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}};
 
 std::int64_t number(std::string_view text) {
     std::int64_t n = 0;
@@ -112,7 +109,9 @@ void read_scalar(const pk_option& option, const std::string& text, pk_node& out)
             if (text != "true" && text != "false") fail("true or false is needed");
             out.integer = text == "true";
             break;
-        case PK_OPT_INTEGER: out.integer = number(text); break;
+        case PK_OPT_INTEGER:
+            out.integer = number(text);
+            break;
         case PK_OPT_STATUS:
             out.integer = number(text);
             if (out.integer < 100 || out.integer > 599) fail(text + " is not a status");
@@ -123,11 +122,21 @@ void read_scalar(const pk_option& option, const std::string& text, pk_node& out)
                               ? number(text)
                               : with_units(text, sizes);
             break;
-        case PK_OPT_DURATION: out.integer = with_units(text, times); break;
-        case PK_OPT_RATE: rate(text, out); break;
-        case PK_OPT_ADDRESS: address(text, out); break;
-        case PK_OPT_CIDR: cidr(text, out); break;
-        case PK_OPT_ENUM: choice(option, text, out); break;
+        case PK_OPT_DURATION:
+            out.integer = with_units(text, times);
+            break;
+        case PK_OPT_RATE:
+            rate(text, out);
+            break;
+        case PK_OPT_ADDRESS:
+            address(text, out);
+            break;
+        case PK_OPT_CIDR:
+            cidr(text, out);
+            break;
+        case PK_OPT_ENUM:
+            choice(option, text, out);
+            break;
         case PK_OPT_FIELD_NAME:
             if (text.empty() || text.find_first_not_of(token_bytes) != std::string::npos) {
                 fail("'" + text + "' is not a field name");
@@ -141,8 +150,10 @@ void read_scalar(const pk_option& option, const std::string& text, pk_node& out)
             break;
         case PK_OPT_TEXT:
         case PK_OPT_PATH:
-        case PK_OPT_FILE: break;
-        default: fail("the fake host does not know this type of option");
+        case PK_OPT_FILE:
+            break;
+        default:
+            fail("the fake host does not know this type of option");
     }
     if ((option.flags & PK_OPTION_HAS_MIN) != 0 && out.integer < option.min) {
         fail(text + " is less than " + std::to_string(option.min));

@@ -22,13 +22,12 @@ bool on_worker(fake_host& host, const char* what) {
     return false;
 }
 
-const pk_logger logger{
-    sizeof(pk_logger), 0,
-    [](const pk_host* h, std::uint32_t level, pk_str line) {
-        const inside host(false);
-        fake_host::of(h).lines.emplace_back(level, view(line));
-    },
-    [](const pk_host*, std::uint32_t) -> std::uint32_t { return 1; }};
+const pk_logger logger{sizeof(pk_logger), 0,
+                       [](const pk_host* h, std::uint32_t level, pk_str line) {
+                           const inside host(false);
+                           fake_host::of(h).lines.emplace_back(level, view(line));
+                       },
+                       [](const pk_host*, std::uint32_t) -> std::uint32_t { return 1; }};
 
 const pk_clock clock_table{sizeof(pk_clock), 0,
                            [](const pk_host* h) { return fake_host::of(h).now; },
@@ -59,20 +58,22 @@ void bump(const pk_host* h, std::uint32_t number, F f) {
     }
 }
 
-const pk_metrics metrics_table{
-    sizeof(pk_metrics), 0, define,
-    [](const pk_host* h, std::uint32_t n, std::int64_t v) {
-        bump(h, n, [v](auto& m) { m.value += v; });
-    },
-    [](const pk_host* h, std::uint32_t n, std::int64_t v) {
-        bump(h, n, [v](auto& m) { m.value = v; });
-    },
-    [](const pk_host* h, std::uint32_t n, std::uint64_t) {
-        bump(h, n, [](auto& m) { ++m.observations; });
-    }};
+const pk_metrics metrics_table{sizeof(pk_metrics),
+                               0,
+                               define,
+                               [](const pk_host* h, std::uint32_t n, std::int64_t v) {
+                                   bump(h, n, [v](auto& m) { m.value += v; });
+                               },
+                               [](const pk_host* h, std::uint32_t n, std::int64_t v) {
+                                   bump(h, n, [v](auto& m) { m.value = v; });
+                               },
+                               [](const pk_host* h, std::uint32_t n, std::uint64_t) {
+                                   bump(h, n, [](auto& m) { ++m.observations; });
+                               }};
 
 const pk_timer_service timer_table{
-    sizeof(pk_timer_service), 0,
+    sizeof(pk_timer_service),
+    0,
     [](pk_stream* s, std::uint64_t ns, void (*fn)(pk_stream*, void*), void* arg,
        std::uint64_t* id) -> pk_status {
         fake_stream* stream = fake_stream::enter(s, "timer start");
@@ -121,29 +122,29 @@ const pk_waker_service waker_table{
         return PK_OK;
     }};
 
-const pk_offload offload_table{
-    sizeof(pk_offload), 0,
-    [](pk_stream* s, const pk_job* raw) -> pk_status {
-        fake_stream* stream = fake_stream::enter(s, "submit");
-        if (stream == nullptr) return PK_WRONG_STATE;
-        const inside outside(false);
-        if (stream->host().jobs.size() >= 1024) return PK_NO_MEMORY;
-        stream->host().place_of(stream);
-        stream->host().jobs.push_back({stream, false, *raw});
-        return PK_OK;
-    },
-    [](const pk_host* h, const pk_job* raw) -> pk_status {
-        const inside outside(false);
-        if (!on_worker(fake_host::of(h), "submit_on_worker")) return PK_WRONG_STATE;
-        fake_host::of(h).jobs.push_back({nullptr, true, *raw});
-        return PK_OK;
-    }};
+const pk_offload offload_table{sizeof(pk_offload), 0,
+                               [](pk_stream* s, const pk_job* raw) -> pk_status {
+                                   fake_stream* stream = fake_stream::enter(s, "submit");
+                                   if (stream == nullptr) return PK_WRONG_STATE;
+                                   const inside outside(false);
+                                   if (stream->host().jobs.size() >= 1024) return PK_NO_MEMORY;
+                                   stream->host().place_of(stream);
+                                   stream->host().jobs.push_back({stream, false, *raw});
+                                   return PK_OK;
+                               },
+                               [](const pk_host* h, const pk_job* raw) -> pk_status {
+                                   const inside outside(false);
+                                   if (!on_worker(fake_host::of(h), "submit_on_worker"))
+                                       return PK_WRONG_STATE;
+                                   fake_host::of(h).jobs.push_back({nullptr, true, *raw});
+                                   return PK_OK;
+                               }};
 
 bool known_variable(const fake_host& host, const std::string& name) {
-    static const std::set<std::string> known{
-        "client_ip", "client_port", "host",     "method",   "path",     "query",    "scheme",
-        "target",    "request_id",  "route",    "listener", "status",   "upstream", "endpoint",
-        "attempts",  "end_reason"};
+    static const std::set<std::string> known{"client_ip",  "client_port", "host",     "method",
+                                             "path",       "query",       "scheme",   "target",
+                                             "request_id", "route",       "listener", "status",
+                                             "upstream",   "endpoint",    "attempts", "end_reason"};
     return known.contains(name) || host.variables.contains(name) || name.starts_with("field.") ||
            name.starts_with("query.") || name.starts_with("cookie.");
 }
@@ -200,7 +201,8 @@ void cancel(fake_host& host, std::uint64_t id) {
 }
 
 const pk_subrequest_service subrequest_table{
-    sizeof(pk_subrequest_service), 0,
+    sizeof(pk_subrequest_service),
+    0,
     [](pk_stream* s, const pk_subrequest* what, std::uint64_t* id) -> pk_status {
         fake_stream* stream = fake_stream::enter(s, "subrequest start");
         if (stream == nullptr) return PK_WRONG_STATE;

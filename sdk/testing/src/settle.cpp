@@ -37,7 +37,9 @@ void fake_stream::decide(std::size_t d, point at, pk_verdict v) {
             if (at == point::head || at == point::collected) let_head_go(d);
             if (at == point::end) l.ended = l.finished = true;
             return;
-        case PK_WAIT: l.waits = at; return;
+        case PK_WAIT:
+            l.waits = at;
+            return;
         case PK_COLLECT:
             if (at == point::head && l.collect_asked) {
                 l.collecting = true;
@@ -45,8 +47,12 @@ void fake_stream::decide(std::size_t d, point at, pk_verdict v) {
             }
             breach("collect without collect()");
             return give_up();
-        case PK_DONE: breach("done without reply, respond or reset"); return give_up();
-        default: breach("unknown verdict"); return give_up();
+        case PK_DONE:
+            breach("done without reply, respond or reset");
+            return give_up();
+        default:
+            breach("unknown verdict");
+            return give_up();
     }
 }
 
@@ -81,7 +87,7 @@ void fake_stream::settle(std::size_t d) {
         l.resume = false;
         const point at = l.waits;
         pk_verdict v = PK_NEXT;
-        if (filter_->resumed != nullptr) {
+        if (filter_->resumed != nullptr && at != point::data) {
             callback([&](pk_stream* s) { v = filter_->resumed(s, static_cast<std::uint32_t>(d)); });
         }
         if (at == point::data) {
@@ -204,8 +210,7 @@ void fake_stream::settle_request_of_handler() {
     if (std::exchange(out_lane.resume, false) && handler_->resumed != nullptr && !replied) {
         callback([&](pk_stream* s) { handler_->resumed(s); });
     }
-    if (responded && !out_lane.finished && out_lane.wants_drained &&
-        out_lane.queued < high_water) {
+    if (responded && !out_lane.finished && out_lane.wants_drained && out_lane.queued < high_water) {
         out_lane.wants_drained = false;
         if (handler_->drained != nullptr) {
             callback([&](pk_stream* s) { handler_->drained(s); });

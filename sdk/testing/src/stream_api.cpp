@@ -83,7 +83,9 @@ pk_status set_part(pk_stream* raw, std::uint32_t part, pk_str value) {
             if (!legal_name(v)) return PK_INVALID;
             c->request.method = kept;
             return PK_OK;
-        case PK_PART_AUTHORITY: c->request.authority = kept; return PK_OK;
+        case PK_PART_AUTHORITY:
+            c->request.authority = kept;
+            return PK_OK;
         case PK_PART_PATH:
             if (!v.starts_with('/') || v.find('?') != std::string_view::npos) return PK_INVALID;
             c->request.path = c->request.path_normal = kept;
@@ -92,7 +94,8 @@ pk_status set_part(pk_stream* raw, std::uint32_t part, pk_str value) {
             c->request.query = kept;
             c->request.has_query = v.empty() ? 0 : 1;
             return PK_OK;
-        default: return PK_INVALID;
+        default:
+            return PK_INVALID;
     }
 }
 
@@ -312,14 +315,40 @@ pk_status reroute(pk_stream* raw) {
     return PK_OK;
 }
 
-const pk_stream_api table{
-    sizeof(pk_stream_api), 0, request, fields, find, set_field, add_field, remove_field,
-    set_part, set_client, status, set_status, reply, reset, resume, transform, emit,
-    emit_slices, queued, retain, release, collect, collected, allocate, annotate, respond,
-    finish, reroute, emit_owned};
+const pk_stream_api table{sizeof(pk_stream_api),
+                          0,
+                          request,
+                          fields,
+                          find,
+                          set_field,
+                          add_field,
+                          remove_field,
+                          set_part,
+                          set_client,
+                          status,
+                          set_status,
+                          reply,
+                          reset,
+                          resume,
+                          transform,
+                          emit,
+                          emit_slices,
+                          queued,
+                          retain,
+                          release,
+                          collect,
+                          collected,
+                          allocate,
+                          annotate,
+                          respond,
+                          finish,
+                          reroute,
+                          emit_owned};
 
 }  // namespace
 
-const pk_stream_api& fake_stream::api() noexcept { return table; }
+const pk_stream_api& fake_stream::api() noexcept {
+    return table;
+}
 
 }  // namespace pk::testing

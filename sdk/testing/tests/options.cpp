@@ -73,10 +73,10 @@ public:
                 std::to_string(conf.small) + " " + std::string(conf.text) + " " +
                 std::to_string(conf.size) + " " + std::to_string(conf.time.count()) + " " +
                 std::to_string(conf.rate.count) + "/" + std::to_string(conf.rate.period.count()) +
-                " " + std::string(conf.address.text) + " " +
-                std::to_string(conf.cidr.base.prefix) + " " + std::string(conf.path) + " " +
-                std::string(conf.file.bytes) + " " + std::string(conf.field_name) + " " +
-                std::string(conf.field_value) + " " + std::to_string(conf.status) + " " +
+                " " + std::string(conf.address.text) + " " + std::to_string(conf.cidr.base.prefix) +
+                " " + std::string(conf.path) + " " + std::string(conf.file.bytes) + " " +
+                std::string(conf.field_name) + " " + std::string(conf.field_value) + " " +
+                std::to_string(conf.status) + " " +
                 (conf.choice == colour::green ? "green" : "red");
         for (auto name : conf.names) says_ += " " + std::string(name);
         for (auto [key, value] : conf.headers) {
@@ -100,5 +100,4 @@ private:
 
 }  // namespace
 
-PKERNEL_PLUGIN("options", "1.0.0", "Reads an option of every type.",
-               pk::handler<options, schema>);
+PKERNEL_PLUGIN("options", "1.0.0", "Reads an option of every type.", pk::handler<options, schema>);

@@ -47,13 +47,17 @@ BOOST_AUTO_TEST_CASE(defaults_are_shown_as_one_would_write_them) {
     const library l(PKERNEL_PLUGIN_UNDER_TEST);
     const auto& table = *l.table<pk_handler>(PK_HANDLER_ID)->factory->options;
     const std::pair<const char*, const char*> expected[] = {
-        {"flag", "true"},          {"number", "-5"},     {"small", "7"},
-        {"text", "word"},          {"size", "3MiB"},     {"time", "1500ms"},
-        {"rate", "5/10s"},         {"address", "127.0.0.1:80"}, {"cidr", "10.0.0.0/8"},
-        {"path", "/tmp/x"},        {"file", ""},         {"field_name", "x-a"},
-        {"field_value", "a b"},    {"status", "404"},    {"choice", "green"},
-        {"names", "[a, b]"},       {"headers", ""},      {"nested", ""},
-        {"many", ""},              {"deep", ""},         {"maybe", ""}};
+        {"flag", "true"},       {"number", "-5"},
+        {"small", "7"},         {"text", "word"},
+        {"size", "3MiB"},       {"time", "1500ms"},
+        {"rate", "5/10s"},      {"address", "127.0.0.1:80"},
+        {"cidr", "10.0.0.0/8"}, {"path", "/tmp/x"},
+        {"file", ""},           {"field_name", "x-a"},
+        {"field_value", "a b"}, {"status", "404"},
+        {"choice", "green"},    {"names", "[a, b]"},
+        {"headers", ""},        {"nested", ""},
+        {"many", ""},           {"deep", ""},
+        {"maybe", ""}};
     BOOST_REQUIRE(table.count == std::size(expected));
     for (std::uint32_t i = 0; i < table.count; ++i) {
         BOOST_TEST(pk::view(table.first[i].name) == expected[i].first);

@@ -42,8 +42,13 @@ public:
     };
 
     explicit services(const pk::host& h)
-        : timers_(h), jobs_(h), requests_(h), wakers_(h), clock_(h),
-          seen_(h, "seen", "Requests seen."), client_(h, "", "client_ip") {}
+        : timers_(h),
+          jobs_(h),
+          requests_(h),
+          wakers_(h),
+          clock_(h),
+          seen_(h, "seen", "Requests seen."),
+          client_(h, "", "client_ip") {}
 
     pk::verdict on_request(pk::stream& s, state& st) const {
         seen_.add();
@@ -58,7 +63,7 @@ public:
             auto work = std::make_unique<job>();
             work->input = 21;
             return jobs_.submit<&services::worked>(s, std::move(work)) == PK_OK ? pk::wait
-                                                                               : s.reply(500);
+                                                                                : s.reply(500);
         }
         if (path == "/ask") {
             const pk::subrequest what{.upstream = "auth", .target = "/check"};

@@ -35,10 +35,13 @@ struct unit {
 };
 inline constexpr unit size_units[] = {
     {1LL << 40, "TiB"}, {1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}, {1, "B"}};
-inline constexpr unit time_units[] = {
-    {86'400'000'000'000, "d"}, {3'600'000'000'000, "h"}, {60'000'000'000, "m"},
-    {1'000'000'000, "s"},      {1'000'000, "ms"},        {1'000, "us"},
-    {1, "ns"}};
+inline constexpr unit time_units[] = {{86'400'000'000'000, "d"},
+                                      {3'600'000'000'000, "h"},
+                                      {60'000'000'000, "m"},
+                                      {1'000'000'000, "s"},
+                                      {1'000'000, "ms"},
+                                      {1'000, "us"},
+                                      {1, "ns"}};
 
 // In the largest unit that shows it whole; nothing in the smallest would read worse than "0s".
 template <std::size_t N>

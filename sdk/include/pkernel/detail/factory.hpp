@@ -45,7 +45,8 @@ struct factory_of {
     static void destroy(void* raw) noexcept { delete &made::of(raw); }
 
     static constexpr auto validate() -> pk_status (*)(void*) {
-        if constexpr (!requires(T& t) { t.validate(); }) return nullptr;
+        if constexpr (!requires(T & t) { t.validate(); })
+            return nullptr;
         else
             return [](void* raw) noexcept {
                 auto& i = made::of(raw);
@@ -54,7 +55,8 @@ struct factory_of {
     }
 
     static constexpr auto start() -> pk_status (*)(void*) {
-        if constexpr (!requires(T& t) { t.start(); }) return nullptr;
+        if constexpr (!requires(T & t) { t.start(); })
+            return nullptr;
         else
             return [](void* raw) noexcept {
                 auto& i = made::of(raw);
@@ -63,18 +65,19 @@ struct factory_of {
     }
 
     static constexpr auto worker_init() -> pk_status (*)(void*, std::uint32_t) {
-        if constexpr (!requires(T& t) { t.worker_init(0u); }) return nullptr;
+        if constexpr (!requires(T & t) { t.worker_init(0u); })
+            return nullptr;
         else
             return [](void* raw, std::uint32_t worker) noexcept {
                 auto& i = made::of(raw);
-                return contained(i.host, [&] {
-                    return step([&] { return i.plugin.worker_init(worker); });
-                });
+                return contained(
+                    i.host, [&] { return step([&] { return i.plugin.worker_init(worker); }); });
             };
     }
 
     static constexpr auto worker_exit() -> void (*)(void*, std::uint32_t) {
-        if constexpr (!requires(T& t) { t.worker_exit(0u); }) return nullptr;
+        if constexpr (!requires(T & t) { t.worker_exit(0u); })
+            return nullptr;
         else
             return [](void* raw, std::uint32_t worker) noexcept {
                 auto& i = made::of(raw);
@@ -83,7 +86,8 @@ struct factory_of {
     }
 
     static constexpr auto stop() -> void (*)(void*) {
-        if constexpr (!requires(T& t) { t.stop(); }) return nullptr;
+        if constexpr (!requires(T & t) { t.stop(); })
+            return nullptr;
         else
             return [](void* raw) noexcept {
                 auto& i = made::of(raw);
@@ -94,7 +98,8 @@ struct factory_of {
     // std::string_view export_state(uint32_t& version), of bytes that the instance keeps, and
     // bool import_state(uint32_t version, std::string_view bytes).
     static constexpr auto export_state() -> pk_status (*)(void*, std::uint32_t*, pk_str*) {
-        if constexpr (!requires(T& t, std::uint32_t& v) { t.export_state(v); }) return nullptr;
+        if constexpr (!requires(T & t, std::uint32_t & v) { t.export_state(v); })
+            return nullptr;
         else
             return [](void* raw, std::uint32_t* version, pk_str* bytes) noexcept {
                 auto& i = made::of(raw);
@@ -106,7 +111,8 @@ struct factory_of {
     }
 
     static constexpr auto import_state() -> pk_status (*)(void*, std::uint32_t, pk_str) {
-        if constexpr (!requires(T& t) { t.import_state(0u, std::string_view()); }) return nullptr;
+        if constexpr (!requires(T & t) { t.import_state(0u, std::string_view()); })
+            return nullptr;
         else
             return [](void* raw, std::uint32_t version, pk_str bytes) noexcept {
                 auto& i = made::of(raw);
@@ -117,9 +123,8 @@ struct factory_of {
     }
 
     static constexpr pk_factory table{
-        sizeof(pk_factory), 0,      options,       create,  validate(),
-        start(),            worker_init(), worker_exit(), stop(), destroy,
-        export_state(),     import_state()};
+        sizeof(pk_factory), 0,      options, create,         validate(),    start(), worker_init(),
+        worker_exit(),      stop(), destroy, export_state(), import_state()};
 };
 
 }  // namespace detail

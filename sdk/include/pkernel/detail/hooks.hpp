@@ -8,23 +8,28 @@
 
 #include <pkernel/detail/instance.hpp>
 
-#define PKERNEL_HOOK(hook_name)                                                              \
-    struct hook_name {                                                                       \
-        template <class T>                                                                   \
-        static constexpr bool declared = requires { &T::hook_name; };                        \
-        template <class T, class... A>                                                       \
-        static constexpr bool fits = requires(const T& t, A... a) { t.hook_name(a...); };    \
-        template <class T, class... A>                                                       \
-        static decltype(auto) call(const T& t, A... a) noexcept(noexcept(t.hook_name(a...))) \
-        {                                                                                    \
-            return t.hook_name(a...);                                                        \
-        }                                                                                    \
+#define PKERNEL_HOOK(hook_name)                                                                \
+    struct hook_name {                                                                         \
+        template <class T>                                                                     \
+        static constexpr bool declared = requires {                                            \
+            &T::hook_name;                                                                     \
+        };                                                                                     \
+        template <class T, class... A>                                                         \
+        static constexpr bool fits = requires(const T& t, A... a) {                            \
+            t.hook_name(a...);                                                                 \
+        };                                                                                     \
+        template <class T, class... A>                                                         \
+        static decltype(auto) call(const T& t, A... a) noexcept(noexcept(t.hook_name(a...))) { \
+            return t.hook_name(a...);                                                          \
+        }                                                                                      \
     }
 
 namespace pk::detail {
 
 template <class T>
-concept has_state = requires { typename T::state; };
+concept has_state = requires {
+    typename T::state;
+};
 
 // The stream's state with a mark that it was made: memory comes zeroed, and the first hook that
 // wants it makes it, whichever that is.
@@ -71,8 +76,7 @@ decltype(auto) call(pk_stream* raw, A... a) {
         using state = typename T::state;
         static_assert(Hook::template fits<T, stream&, A..., state&>,
                       "hook: wrong arguments, or not const");
-        return Hook::template call<T, stream&, A..., state&>(plugin, s, a...,
-                                                             state_of<T>::of(raw));
+        return Hook::template call<T, stream&, A..., state&>(plugin, s, a..., state_of<T>::of(raw));
     }
 }
 
@@ -106,7 +110,8 @@ std::uint64_t taken_of(pk_stream* raw, const pk_slice_view* slices, std::uint32_
 // The functions of the C tables: null for a hook that T does not have.
 template <class T, class Hook>
 constexpr auto verdict_hook() -> pk_verdict (*)(pk_stream*) {
-    if constexpr (!Hook::template declared<T>) return nullptr;
+    if constexpr (!Hook::template declared<T>)
+        return nullptr;
     else
         return [](pk_stream* s) noexcept -> pk_verdict {
             return contained<T>(s, pk_verdict{PK_DONE}, [s] { return verdict_of<Hook, T>(s); });
@@ -115,7 +120,8 @@ constexpr auto verdict_hook() -> pk_verdict (*)(pk_stream*) {
 
 template <class T, class Hook>
 constexpr auto data_hook() -> std::uint64_t (*)(pk_stream*, const pk_slice_view*, std::uint32_t) {
-    if constexpr (!Hook::template declared<T>) return nullptr;
+    if constexpr (!Hook::template declared<T>)
+        return nullptr;
     else
         return [](pk_stream* s, const pk_slice_view* d, std::uint32_t f) noexcept -> std::uint64_t {
             return contained<T>(s, std::uint64_t{0}, [=] { return taken_of<Hook, T>(s, d, f); });
@@ -124,17 +130,18 @@ constexpr auto data_hook() -> std::uint64_t (*)(pk_stream*, const pk_slice_view*
 
 template <class T, class Hook>
 constexpr auto plain_hook() -> void (*)(pk_stream*) {
-    if constexpr (!Hook::template declared<T>) return nullptr;
+    if constexpr (!Hook::template declared<T>)
+        return nullptr;
     else
-        return [](pk_stream* s) noexcept {
-            contained<T>(s, 0, [s] { return call<Hook, T>(s), 0; });
-        };
+        return
+            [](pk_stream* s) noexcept { contained<T>(s, 0, [s] { return call<Hook, T>(s), 0; }); };
 }
 
 // The last hook: tells the plugin if it wants to know, then ends the state.
 template <class T, class Hook>
 constexpr auto end_hook() -> void (*)(pk_stream*, std::uint32_t) {
-    if constexpr (!Hook::template declared<T> && !state_of<T>::needs_end) return nullptr;
+    if constexpr (!Hook::template declared<T> && !state_of<T>::needs_end)
+        return nullptr;
     else
         return [](pk_stream* s, std::uint32_t cause) noexcept {
             if constexpr (Hook::template declared<T>) {

@@ -56,19 +56,15 @@ struct at_end {
 // Runs f, which is one hook on a stream. An exception costs this stream and nothing else.
 template <class T, class Result, class F, class Then = in_stream>
 Result contained(pk_stream* s, Result on_error, F f, Then then = {}) noexcept {
-    if constexpr (noexcept(f())) {
+    try {
         return f();
-    } else {
-        try {
-            return f();
-        } catch (const std::exception& e) {
-            tell(s, instance<T>::of(s).host, e.what());
-        } catch (...) {
-            tell(s, instance<T>::of(s).host, "not a std::exception");
-        }
-        then(s);
-        return on_error;
+    } catch (const std::exception& e) {
+        tell(s, instance<T>::of(s).host, e.what());
+    } catch (...) {
+        tell(s, instance<T>::of(s).host, "not a std::exception");
     }
+    then(s);
+    return on_error;
 }
 
 // Runs f, which is one step of an instance's life. An exception is an error of the config.

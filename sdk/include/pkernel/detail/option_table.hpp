@@ -8,7 +8,9 @@
 namespace pk::detail {
 
 template <class Kind>
-concept container = requires(const Kind& k) { k.inner; };
+concept container = requires(const Kind& k) {
+    k.inner;
+};
 
 // What an option's elements are, `Depth` levels down.
 template <std::size_t Depth, class Kind>
@@ -70,8 +72,7 @@ struct table_of {
     static constexpr std::array<pk_option, count> make(std::index_sequence<I...>) {
         return {option_at<Schema, I, 0>()...};
     }
-    static constexpr std::array<pk_option, count> options =
-        make(std::make_index_sequence<count>());
+    static constexpr std::array<pk_option, count> options = make(std::make_index_sequence<count>());
     static constexpr pk_option_table table{sizeof(pk_option_table), sizeof(pk_option),
                                            options.data(), static_cast<std::uint32_t>(count), 0};
 };

@@ -1,8 +1,8 @@
-// The fake host: drives a built plugin through the C ABI, in the kernel's place, without sockets and
-// with a clock that the test turns.
+// The fake host: drives a built plugin through the C ABI, in the kernel's place, without sockets
+// and with a clock that the test turns.
 //
-//   plugin_under_test plugin("limit: 4");              // Loads the .so, reads the options, starts it.
-//   auto ex = plugin.post("content-length: 4");        // A request that is yet to be played.
+//   plugin_under_test plugin("limit: 4");              // Loads the .so, reads the options, starts
+//   it. auto ex = plugin.post("content-length: 4");        // A request that is yet to be played.
 //   BOOST_TEST(ex.head().passes());                    // request_headers
 //   BOOST_TEST(ex.body("abcde").status() == 413);      // request_data
 //

@@ -23,8 +23,8 @@ public:
     // A new snapshot: other endpoints, another version, words at zero.
     void publish(const std::vector<endpoint_spec>& endpoints);
 
-    // The index that worker `worker` gets. `candidates` empty: all. A pick that is no candidate is a
-    // violation.
+    // The index that worker `worker` gets. `candidates` empty: all. A pick that is no candidate is
+    // a violation.
     std::uint32_t pick(std::uint32_t worker = 0, const std::vector<std::uint32_t>& candidates = {});
     // How often each endpoint comes in `n` picks.
     std::vector<std::uint32_t> counts(std::uint32_t n, std::uint32_t worker = 0,

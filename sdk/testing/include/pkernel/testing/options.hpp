@@ -25,7 +25,8 @@ struct flow {
 // Text of a whole config: a map without braces, or one bare value. Throws std::runtime_error.
 flow parse_flow(std::string_view text, bool at_top);
 
-// A node of the plugin may be larger in a later kernel; ours is, so that strides are taken seriously.
+// A node of the plugin may be larger in a later kernel; ours is, so that strides are taken
+// seriously.
 struct wide_node : pk_node {
     std::uint64_t later[2] = {};
 };
