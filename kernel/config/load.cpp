@@ -10,11 +10,12 @@ namespace pkernel::config {
 std::shared_ptr<const model> load(const std::string& file, plugin_catalog& plugins,
                                   environment& outside, diagnostics& out) {
     const std::size_t errors_before = out.errors();
-    const auto tree = read_tree(file, outside, out);
+    auto tree = read_tree(file, outside, out);
     if (!tree) return nullptr;
     value_arena memory;
     option_reader reader(plugins, outside, out);
     const value* root = reader.read_root(*tree, kernel_options(), memory);
+    tree.reset();
     auto read = model_reader(reader.uses(), plugins, out).read(*root);
     if (out.errors() != errors_before) return nullptr;
     std::vector<const plugin_use*> uses;

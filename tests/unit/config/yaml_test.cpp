@@ -31,7 +31,8 @@ inline std::ostream& operator<<(std::ostream& out, code c) { return out << stati
 BOOST_AUTO_TEST_SUITE(yaml)
 
 BOOST_AUTO_TEST_CASE(knows_where_each_value_stands) {
-    const auto tree = parse("a: [ x, \"y z\" ]\nb:\n  é: { k: 'v' }\n");
+    diagnostics out;  // Keeps the name of the file.
+    const auto tree = parse_yaml("a: [ x, \"y z\" ]\nb:\n  é: { k: 'v' }\n", "t.yaml", out);
     BOOST_REQUIRE(tree);
     const node& list = *tree->find("a");
     BOOST_TEST(list.items[1].text == "y z");
