@@ -14,11 +14,11 @@
 
 namespace forwarded {
 
-inline constexpr std::size_t lines_max = 100;  // As many fields as a request may have.
+inline constexpr std::size_t lines_max = 16;  // Fields of one name; more are cut on the left.
 inline constexpr std::size_t hops_max = 32;
 
 struct hop {
-    pk_address address{};
+    pk_address address;
     std::string_view text;  // The element as it came.
 };
 
@@ -84,30 +84,25 @@ inline bool parse_element(std::string_view text, pk_address& out) {
 class from_right {
 public:
     explicit from_right(pk::fields_of_name fields) {
-        for (pk::field f : fields) {
-            if (count_ < lines_max) lines_[count_++] = f.value;
-        }
+        for (pk::field f : fields) lines_[end_++ % lines_max] = f.value;
+        begin_ = end_ > lines_max ? end_ - lines_max : 0;
     }
 
     // The next address to the left, or nothing at the end or where the list makes no sense.
     std::optional<hop> next(bool as_forwarded) {
-        while (count_ > 0 && pk::trimmed(lines_[count_ - 1]).empty()) --count_;
-        if (count_ == 0) return std::nullopt;
-        std::string_view& line = lines_[count_ - 1];
+        while (begin_ < end_ && pk::trimmed(last()).empty()) --end_;
+        if (begin_ == end_) return std::nullopt;
+        const std::string_view line = last();
         std::size_t comma = line.size();
         // A comma may stand inside quotes. Of the candidates the shortest well-formed one is taken:
         // no end of a quoted string is well-formed, since its quotes are escaped.
-        for (int tries = as_forwarded ? 8 : 1; tries > 0 && comma != 0; --tries) {
+        for (int tries = as_forwarded ? tries_max : 1; tries > 0; --tries) {
             comma = comma == 0 ? std::string_view::npos : line.rfind(',', comma - 1);
             const bool whole = comma == std::string_view::npos;
             hop h;
             h.text = pk::trimmed(whole ? line : line.substr(comma + 1));
             if (as_forwarded ? parse_element(h.text, h.address) : parse_node(h.text, h.address)) {
-                if (whole) {
-                    --count_;
-                } else {
-                    line = line.substr(0, comma);
-                }
+                last() = whole ? std::string_view() : line.substr(0, comma);
                 return h;
             }
             if (whole) break;
@@ -116,8 +111,13 @@ public:
     }
 
 private:
+    static constexpr int tries_max = 64;
+
+    std::string_view& last() { return lines_[(end_ - 1) % lines_max]; }
+
     std::array<std::string_view, lines_max> lines_;
-    std::size_t count_ = 0;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
 };
 
 }  // namespace forwarded

@@ -97,6 +97,13 @@ BOOST_AUTO_TEST_CASE(finds_the_rightmost_untrusted_address) {
         {"two fields are one list", ours, peer,
          "X-Forwarded-For: 9.9.9.9\nX-Forwarded-For: 1.2.3.4, 10.0.0.3", "1.2.3.4",
          "9.9.9.9, 1.2.3.4, 10.0.0.3, 10.0.0.9"},
+        {"more fields than are kept", ours, peer,
+         "X-Forwarded-For: 1\nX-Forwarded-For: 2\nX-Forwarded-For: 3\nX-Forwarded-For: 4\n"
+         "X-Forwarded-For: 5\nX-Forwarded-For: 6\nX-Forwarded-For: 7\nX-Forwarded-For: 8\n"
+         "X-Forwarded-For: 9\nX-Forwarded-For: 10\nX-Forwarded-For: 11\nX-Forwarded-For: 12\n"
+         "X-Forwarded-For: 13\nX-Forwarded-For: 14\nX-Forwarded-For: 9.9.9.9\n"
+         "X-Forwarded-For: 8.8.8.8\nX-Forwarded-For: 1.2.3.4",
+         "1.2.3.4", "9.9.9.9, 8.8.8.8, 1.2.3.4, 10.0.0.9"},
         {"a field of nothing", ours, peer, "X-Forwarded-For: 1.2.3.4\nX-Forwarded-For:", "1.2.3.4",
          "1.2.3.4, 10.0.0.9"},
         {"words left of the answer", ours, peer, "X-Forwarded-For: unknown, 1.2.3.4", "1.2.3.4",
@@ -150,6 +157,9 @@ BOOST_AUTO_TEST_CASE(reads_forwarded_where_that_is_what_the_proxies_send) {
          "10.0.0.9"},
         {"a comma inside quotes", ours, peer, "Forwarded: for=1.2.3.4;host=\"a, for=9.9.9.9\"",
          "1.2.3.4", "1.2.3.4, 10.0.0.9"},
+        {"many commas inside quotes", ours, peer,
+         "Forwarded: for=9.9.9.9, for=1.2.3.4;host=\"a,b,c,d,e,f,g,h,i,j,k,l, for=10.0.0.1\"",
+         "1.2.3.4", "9.9.9.9, 1.2.3.4, 10.0.0.9"},
         {"a quote that a stranger left open", ours, peer, "Forwarded: for=\"9.9.9.9, for=1.2.3.4",
          "1.2.3.4", "1.2.3.4, 10.0.0.9"},
         {"hidden", ours, peer, "Forwarded: for=1.2.3.4, for=_hidden", "10.0.0.9", "10.0.0.9"},
