@@ -53,7 +53,8 @@ public:
 
     int run() {
         config::diagnostics problems;
-        plan_ = build_generation(setup_.conf, setup_.plugins, services_, problems);
+        plan_ = build_generation(setup_.conf, setup_.plugins, services_, build_purpose::start,
+                                 problems);
         std::optional<listener_sockets> sockets;
         if (plan_) sockets = open_listeners(*setup_.conf, setup_.listeners, setup_.workers, problems);
         show(problems);
@@ -181,6 +182,13 @@ private:
 };
 
 }  // namespace
+
+void engine_check(const std::shared_ptr<const config::model>& conf, plugin::catalog& plugins,
+                  config::diagnostics& problems) {
+    plugin::services services(1);
+    stream::provide_services(services);
+    build_generation(conf, plugins, services, build_purpose::check, problems);
+}
 
 int engine_main(engine_setup& setup) { return engine(setup).run(); }
 

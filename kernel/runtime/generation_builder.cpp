@@ -56,7 +56,7 @@ public:
             plugin::services& services, config::diagnostics& out)
         : conf_(std::move(conf)), plugins_(plugins), services_(services), out_(out) {}
 
-    std::shared_ptr<const stream::generation> build() {
+    std::shared_ptr<const stream::generation> build(build_purpose purpose) {
         plan_ = std::make_shared<stream::generation>();
         plan_->number = 1;
         plan_->model = conf_;
@@ -69,7 +69,7 @@ public:
             plan_->logs = logs(conf_->logs);
         }
         make_router();
-        if (out_.errors() == 0) start_instances();
+        if (out_.errors() == 0 && purpose == build_purpose::start) start_instances();
         if (out_.errors() == 0) return plan_;
         plan_.reset();
         return nullptr;
@@ -239,8 +239,8 @@ private:
 
 std::shared_ptr<const stream::generation> build_generation(
     std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
-    plugin::services& services, config::diagnostics& out) {
-    return builder(std::move(conf), plugins, services, out).build();
+    plugin::services& services, build_purpose purpose, config::diagnostics& out) {
+    return builder(std::move(conf), plugins, services, out).build(purpose);
 }
 
 }  // namespace pkernel::runtime

@@ -12,10 +12,14 @@
 
 namespace pkernel::runtime {
 
-// [control] Creates, validates and starts every instance. All that is wrong goes to `out`; then the answer is null
-// and what was made is stopped and destroyed again.
+// How far to go: `check` creates and validates every instance, which changes nothing outside; `start` starts
+// them as well.
+enum class build_purpose { check, start };
+
+// [control] All that is wrong goes to `out`; then the answer is null and what was made is stopped and destroyed
+// again.
 std::shared_ptr<const stream::generation> build_generation(
     std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
-    plugin::services& services, config::diagnostics& out);
+    plugin::services& services, build_purpose purpose, config::diagnostics& out);
 
 }  // namespace pkernel::runtime
