@@ -95,8 +95,10 @@ int unknown_command(const std::string& name) {
 }
 
 std::string fault_of(const command& c, const command_line& line) {
+    // Scripts pass these whatever the command is.
+    constexpr std::string_view always = "help config plugins-dir allow-insecure-plugins-dir";
     for (const std::string& each : line.given)
-        if (each != "help" && !has_word(c.options, each))
+        if (!has_word(always, each) && !has_word(c.options, each))
             return "--" + each + " means nothing to '" + std::string(c.name) + "'";
     if (line.arguments.size() == c.argument_count) return {};
     if (c.argument_count == 0) return "'" + std::string(c.name) + "' takes no arguments";
