@@ -1,6 +1,7 @@
 #include "kernel/stream/forward.hpp"
 
 #include "kernel/base/check.hpp"
+#include "kernel/http/normalise.hpp"
 #include "kernel/http/writer.hpp"
 #include "kernel/net/socket.hpp"
 #include "kernel/stream/stream.hpp"
@@ -250,11 +251,9 @@ void forward::on_response_head(const http::framing& framing) {
     auto& f = stream_.response.headers;
     http::remove_connection_fields(f);
     std::int64_t length = -1;
-    if (framing.kind == http::body_kind::length) {
+    if (framing.kind == http::body_kind::length)
         length = static_cast<std::int64_t>(framing.length);
-    } else if (framing.kind != http::body_kind::none) {
-        f.remove(PK_FIELD_CONTENT_LENGTH);
-    }
+    http::normalise_length(f, framing, stream_.response.status);
     until_close_ = framing.kind == http::body_kind::until_close;
     stream_.response_head(length);
 }
@@ -262,6 +261,8 @@ void forward::on_response_head(const http::framing& framing) {
 void forward::on_response_data(base::slice data) { stream_.response_data(std::move(data)); }
 
 void forward::on_response_end(const http::fields&) {
+    http::remove_forbidden_trailers(stream_.response_trailers);
+    if (!stream_.response_trailers.empty()) stream_.pin(base::block_ref::share(conn_->head_block()));
     upstream::connection* c = std::exchange(conn_, nullptr);
     running_ = false;
     settle(PK_END_COMPLETE);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "kernel/net/socket.hpp"
+#include "kernel/http/normalise.hpp"
 #include "kernel/http/target.hpp"
 #include "kernel/stream/stream.hpp"
 
@@ -165,6 +166,7 @@ void http1_server::head_complete(std::size_t used) {
         expect && body && !old &&
         http::lists_token(s.head.headers, PK_FIELD_EXPECT, "100-continue");
     http::remove_connection_fields(s.head.headers);
+    http::normalise_length(s.head.headers, framing_, 200);
     left_ = framing_.length;
     chunks_ = {};
     in_trailers_ = false;

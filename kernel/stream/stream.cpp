@@ -3,6 +3,8 @@
 #include <cstring>
 
 #include "kernel/base/check.hpp"
+#include "kernel/http/normalise.hpp"
+#include "kernel/stream/claims.hpp"
 #include "kernel/stream/host_calls.hpp"
 #include "kernel/stream/local_reply.hpp"
 #include "kernel/stream/record.hpp"
@@ -136,57 +138,10 @@ slot* stream::make_slot(const filter_plan* f, const handler_plan* h, std::uint16
     return s;
 }
 
-namespace {
-
-// Fields whose other spelling (`_` for `-`) an origin could take for what we set, strip or read.
-constexpr std::uint32_t own_ids[] = {
-    PK_FIELD_HOST,       PK_FIELD_CONNECTION, PK_FIELD_CONTENT_LENGTH, PK_FIELD_TRANSFER_ENCODING,
-    PK_FIELD_TE,         PK_FIELD_TRAILER,    PK_FIELD_UPGRADE,        PK_FIELD_KEEP_ALIVE,
-    PK_FIELD_PROXY_CONNECTION, PK_FIELD_EXPECT, PK_FIELD_VIA};
-
-std::string_view folded(std::string_view name, base::arena& arena) {
-    auto* out = static_cast<char*>(arena.allocate(name.size(), 1));
-    for (std::size_t i = 0; i < name.size(); ++i) {
-        const char c = name[i];
-        out[i] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    }
-    return {out, name.size()};
-}
-
-bool claims(const claimed_names& names, std::string_view name, std::uint32_t id, bool folded_form) {
-    if (id != PK_FIELD_OTHER) {
-        if (names.claims(id)) return true;
-        if (folded_form)
-            for (const auto own : own_ids)
-                if (id == own) return true;
-        return false;
-    }
-    for (const auto& other : names.others)
-        if (other == name) return true;
-    return false;
-}
-
-}  // namespace
-
 // Rule 13 of the ABI: what the client sent under a claimed name, in any spelling, is set aside.
 void stream::claim_fields() {
-    auto& all = head.headers;
     const claimed_names& names = route_ ? route_->claimed : site_->plan->claimed;
-    const bool plain = !all.has_any(names.ids) && !all.has_underscore() &&
-                       (names.others.empty() || !all.has(PK_FIELD_OTHER));
-    if (plain) return;
-    all.remove_if([&](const pk_field& f) {
-        std::string_view name = http::to_view(f.name);
-        std::uint32_t id = f.id;
-        const bool underscore = name.find('_') != std::string_view::npos;
-        if (underscore || (id == PK_FIELD_OTHER && !names.others.empty())) {
-            name = folded(name, arena);
-            if (underscore) id = http::field_id(name);
-        }
-        if (!claims(names, name, id, underscore)) return false;
-        if (!underscore) claimed_.append(http::to_view(f.name), http::to_view(f.value), f.id);
-        return true;
-    });
+    set_claims_aside(head.headers, names, arena, &claimed_);
 }
 
 void stream::refuse(const http::parse_fault& fault, std::uint32_t cause) {
@@ -340,6 +295,10 @@ void stream::request_data(base::slice data) {
 
 void stream::request_end() {
     if (ended_ || request_closed_) return;
+    if (!request_trailers.empty()) {
+        set_claims_aside(request_trailers, route_->claimed, arena, nullptr);
+        http::remove_forbidden_trailers(request_trailers);
+    }
     request_.end_in = true;
     advance();
 }
