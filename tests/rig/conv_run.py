@@ -4,7 +4,7 @@ import time
 
 from . import http1
 from .conv_check import check_message, difference, quoted, same_status
-from .escapes import indented
+from .escapes import indented, to_bytes
 from .proxy import SLOW
 from .stage import PACE_S, PATIENCE_MS, Failure
 
@@ -182,6 +182,7 @@ class Play:
         if words == ["body"]:
             wire = self.stage.current[step.actor]
             message = self._request_on([wire], limit, http1.read_request, wire.head_bytes)[1]
+            wire.head_bytes = b""
             check_message(message, step.checks)
             return
         before = self.stage.current.get(step.actor)
@@ -193,7 +194,7 @@ class Play:
             wire.head_bytes = message.raw
         self.stage.current[step.actor] = wire
         got = f"{message.method} {message.target}"
-        if got != " ".join(words[:2]):
+        if got != to_bytes(" ".join(words[:2])).decode("latin-1"):
             raise Failure(f"expected {step.text}; got\n{indented(message.raw, '  > ')}")
         if "same" in words and wire is not before:
             raise Failure(f"expected the same connection, got {wire.name}")

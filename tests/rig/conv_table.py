@@ -15,7 +15,7 @@ _HOP_BY_HOP = ("keep-alive", "proxy-connection", "te", "upgrade", "trailer-field
 def request_modes(row):
     """Whole and byte by byte; and with a second request behind, where that one has a clear meaning."""
     modes = ["whole", "split"]
-    return modes if row.verdict.startswith("abort") else modes + ["followed"]
+    return modes if row.verdict.split()[0] == "abort" else modes + ["followed"]
 
 
 def send(stage, wire, data, split):
@@ -92,7 +92,7 @@ class RequestRow:
 
     def _judge(self):
         words = self.row.verdict.split(None, 1)
-        return getattr(self, f"_{words[0]}")(words[1] if len(words) > 1 else "")
+        return getattr(self, "_" + words[0].replace("|", "_or_"))(words[1] if len(words) > 1 else "")
 
     def _refuse(self, status):
         if self.origin_bytes:
@@ -105,6 +105,9 @@ class RequestRow:
             return "expected no complete request at the origin"
         if len(self.replies) > 1 or any(r.status < 400 for r in self.replies):
             return "expected at most one reply, an error"
+
+    def _abort_or_forward(self, what):
+        return self._forward(what) if self.seen else self._abort("")
 
     def _forward(self, what):
         """[TARGET] ["BODY"]: the origin gets one request, in normal form, with exactly this body."""

@@ -131,9 +131,12 @@ class Stage:
         self.clients.pop("pkrig").close()
 
     def clear(self):
-        """Ends the case: closes clients, then origins, each followed by a turn of the proxy's loop."""
+        """Ends the case: resets clients, closes origins, each followed by a turn of the proxy's loop.
+
+        An orderly close would do for no request without its answer: the proxy had to fulfil it still.
+        """
         for client in self.clients.values():
-            client.close()
+            client.close(rst=True)
         self.clients.clear()
         self.settle()
         for origin in self.origins.values():
@@ -141,7 +144,7 @@ class Stage:
         left = [w for o in self.origins.values() for w in o.wires]
         for wire in left:
             wire.fill()
-        leftover = [(w.name, bytes(w.received)) for w in left if w.received]
+        leftover = [(w.name, w.untold()) for w in left if w.untold()]
         for origin in self.origins.values():
             origin.forget()
             origin.accepted = 0

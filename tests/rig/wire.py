@@ -8,6 +8,8 @@ import socket
 import struct
 import time
 
+from . import http1
+
 
 class Wire:
     def __init__(self, sock, name):
@@ -20,6 +22,14 @@ class Wire:
         self.pending = bytearray()    # to be sent
         self.eof = self.reset = self.closed = self.send_failed = False
         self.half_close_wanted = False
+        self.head_bytes = b""         # of a request that was taken without its body
+
+    def untold(self):
+        """What was received and belongs to no request that was taken, with or without its body."""
+        if self.head_bytes and self.received:
+            whole = http1.read_request(self.head_bytes + self.received)
+            return bytes(self.received[whole[1] - len(self.head_bytes):]) if whole else b""
+        return bytes(self.received)
 
     def send(self, data):
         self.pending += data
