@@ -31,7 +31,7 @@ public:
     }
 
     std::string condition() {
-        const std::string name = one_of({"accept", "x-b", "x-c", "q", "x-longer-name"});
+        std::string name = one_of({"accept", "x-b", "x-c", "q", "x-longer-name"});
         if (chance(4)) return name;
         if (chance(4)) return "!" + name;
         return name + ":" + std::to_string(below(5));
