@@ -73,10 +73,14 @@ struct known {
 };
 
 constexpr known all[] = {
-    {"limiter", "pk.http_filter/1", &limiter_table}, {"plain", "pk.http_filter/1", nullptr},
-    {"outer", "pk.http_filter/1", &outer_table},     {"sealed", "pk.http_filter/1", &sealed_table},
-    {"broken", "pk.http_filter/1", &broken_table},   {"hasty", "pk.http_filter/1", &hasty_table},
-    {"tally", "pk.log/1", &tally_table},             {"robin", "pk.balancer/1", nullptr},
+    {"limiter", "pk.http_filter/1", &limiter_table},
+    {"plain", "pk.http_filter/1", nullptr},
+    {"outer", "pk.http_filter/1", &outer_table},
+    {"sealed", "pk.http_filter/1", &sealed_table},
+    {"broken", "pk.http_filter/1", &broken_table},
+    {"hasty", "pk.http_filter/1", &hasty_table},
+    {"tally", "pk.log/1", &tally_table},
+    {"robin", "pk.balancer/1", nullptr},
     {"static_site", "pk.handler/1", &static_site_table},
 };
 

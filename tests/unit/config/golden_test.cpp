@@ -66,10 +66,9 @@ BOOST_AUTO_TEST_CASE(every_config_is_answered_as_expected) {
             std::ofstream(expected, std::ios::binary) << got;
             continue;
         }
-        BOOST_TEST(got == read_text(expected),
-                   yaml.filename().string() << " differs. Got:\n"
-                                            << got << "Expected:\n"
-                                            << read_text(expected));
+        BOOST_TEST(got == read_text(expected), yaml.filename().string() << " differs. Got:\n"
+                                                                        << got << "Expected:\n"
+                                                                        << read_text(expected));
     }
 }
 

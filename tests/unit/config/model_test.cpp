@@ -110,13 +110,14 @@ BOOST_AUTO_TEST_CASE(equal_uses_in_one_place_are_told_apart) {
 }
 
 BOOST_AUTO_TEST_CASE(matches) {
-    const auto m = loaded(base +
-                          "routes:\n"
-                          "  - match: { listener: web, host: [ B.com, \"*.a.com\" ], path: /api/,\n"
-                          "             method: PUT, header: { X-A: \"1\", X-B: { present: false } },\n"
-                          "             query: { q: { present: true } } }\n"
-                          "    forward: app\n"
-                          "  - { match: { path: { exact: /x } }, forward: app }\n");
+    const auto m =
+        loaded(base +
+               "routes:\n"
+               "  - match: { listener: web, host: [ B.com, \"*.a.com\" ], path: /api/,\n"
+               "             method: PUT, header: { X-A: \"1\", X-B: { present: false } },\n"
+               "             query: { q: { present: true } } }\n"
+               "    forward: app\n"
+               "  - { match: { path: { exact: /x } }, forward: app }\n");
     const match& x = m->routes[0].match;
     BOOST_TEST(x.listener.value() == "web");
     BOOST_TEST(x.hosts[0].text == "b.com");
@@ -144,7 +145,8 @@ BOOST_AUTO_TEST_CASE(endpoints) {
         "    balancer: robin\n"
         "    host: internal.example\n"
         "    via: off\n"
-        "    endpoints: [ \"[0::1]:80\", App.Internal:81, { address: \"unix:/run/app\", weight: 3,\n"
+        "    endpoints: [ \"[0::1]:80\", App.Internal:81, { address: \"unix:/run/app\", weight: "
+        "3,\n"
         "                 backup: true, max_connections: 7, state: drain } ]\n"
         "routes: [ { forward: app } ]\n");
     const upstream& u = m->upstreams[0];

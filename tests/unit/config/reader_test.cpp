@@ -96,8 +96,8 @@ BOOST_AUTO_TEST_CASE(inner_plugins_belong_to_their_outer_one) {
 BOOST_AUTO_TEST_CASE(the_catalog_is_asked_once_for_each_name) {
     world w;
     w.load("[ limiter: 1/s, limiter: 2/s ]");
-    BOOST_TEST(w.plugins.asked ==
-                   (std::vector<std::string>{"limiter@pk.http_filter/1", "static_site@pk.handler/1"}),
+    BOOST_TEST(w.plugins.asked == (std::vector<std::string>{"limiter@pk.http_filter/1",
+                                                            "static_site@pk.handler/1"}),
                boost::test_tools::per_element());
 }
 

@@ -50,21 +50,43 @@ BOOST_AUTO_TEST_CASE(integers) {
 
 BOOST_AUTO_TEST_CASE(sizes_need_a_unit) {
     check(parse_size,
-          {{"0B", 0}, {"512B", 512}, {"64KiB", 65536}, {"1MiB", 1 << 20}, {"10MB", 10'000'000},
-           {"2GiB", std::int64_t{2} << 30}, {"8388607TiB", (std::int64_t{8388607}) << 40}},
-          {{"512", "512B"}, {"64k", "64KiB"}, {"64kb", "64KB"}, {"64 KiB", "64KiB"},
-           {"1.5MiB", "something like 64KiB"}, {"-1B", "something like 64KiB"},
-           {"8388608TiB", "something like 64KiB"}, {"", "something like 64KiB"}});
+          {{"0B", 0},
+           {"512B", 512},
+           {"64KiB", 65536},
+           {"1MiB", 1 << 20},
+           {"10MB", 10'000'000},
+           {"2GiB", std::int64_t{2} << 30},
+           {"8388607TiB", (std::int64_t{8388607}) << 40}},
+          {{"512", "512B"},
+           {"64k", "64KiB"},
+           {"64kb", "64KB"},
+           {"64 KiB", "64KiB"},
+           {"1.5MiB", "something like 64KiB"},
+           {"-1B", "something like 64KiB"},
+           {"8388608TiB", "something like 64KiB"},
+           {"", "something like 64KiB"}});
 }
 
 BOOST_AUTO_TEST_CASE(durations_need_units_the_longest_first) {
     constexpr auto general = "something like 10s, 250ms or 1h30m";
     check(parse_duration,
-          {{"0s", 0}, {"250ms", second / 4}, {"10s", 10 * second}, {"1h30m", 5400 * second},
-           {"30d", 30 * 86400 * second}, {"1m1s1ms1us1ns", 61 * second + 1'001'001}},
-          {{"10", "10s"}, {"10seconds", "10s"}, {"5 min", "5m"}, {"2hours", "2h"},
-           {"30m1h", general}, {"1s1s", general}, {"1.5s", general}, {"s", general}, {"", general},
-           {"10s ", general}, {"106752d", general}});
+          {{"0s", 0},
+           {"250ms", second / 4},
+           {"10s", 10 * second},
+           {"1h30m", 5400 * second},
+           {"30d", 30 * 86400 * second},
+           {"1m1s1ms1us1ns", 61 * second + 1'001'001}},
+          {{"10", "10s"},
+           {"10seconds", "10s"},
+           {"5 min", "5m"},
+           {"2hours", "2h"},
+           {"30m1h", general},
+           {"1s1s", general},
+           {"1.5s", general},
+           {"s", general},
+           {"", general},
+           {"10s ", general},
+           {"106752d", general}});
 }
 
 BOOST_AUTO_TEST_CASE(rates) {

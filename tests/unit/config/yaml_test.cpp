@@ -25,7 +25,9 @@ code first_error(std::string_view bytes, const yaml_limits& limits = {}) {
 }  // namespace
 
 namespace pkernel::config {
-inline std::ostream& operator<<(std::ostream& out, code c) { return out << static_cast<int>(c); }
+inline std::ostream& operator<<(std::ostream& out, code c) {
+    return out << static_cast<int>(c);
+}
 }  // namespace pkernel::config
 
 BOOST_AUTO_TEST_SUITE(yaml)
