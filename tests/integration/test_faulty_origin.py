@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import http1, loss_client  # noqa: E402
-from rig.pkrig import SLOW, Origin, Proxy, Refusing  # noqa: E402
+from rig.pkrig import SLOW, Full, Origin, Proxy, Refusing  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -199,23 +199,14 @@ class SeveralOrigins(unittest.TestCase):
 
     def test_a_connect_that_never_ends_is_504_or_goes_elsewhere(self):
         """F03 on loopback: a listener whose backlog is full answers no SYN."""
-        full = socket.socket()
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
+        full = Full()
         self.addCleanup(full.close)
-        waiting = []
-        for _ in range(8):
-            sock = socket.socket()
-            sock.setblocking(False)
-            sock.connect_ex(full.getsockname())
-            waiting.append(sock)
-            self.addCleanup(sock.close)
-        with Proxy(config(full.getsockname()[1])) as proxy:
+        with Proxy(config(full.port)) as proxy:
             start = time.monotonic()
             reply, _ = exchange(proxy.port(), "POST", "/ok", b"abc")
             self.assertIn(reply.status, (502, 503, 504))
             self.assertTrue(0.4 < time.monotonic() - start < 2.5 * SLOW, time.monotonic() - start)
-        with Origin() as origin, Proxy(config(full.getsockname()[1], origin.port)) as proxy:
+        with Origin() as origin, Proxy(config(full.port, origin.port)) as proxy:
             for _ in range(4):
                 reply, _ = exchange(proxy.port(), "GET", "/ok")
                 self.assertIn(reply.status, (200, 504))

@@ -23,3 +23,23 @@ class Taken:
 
     def close(self):
         self.sock.close()
+
+
+class Full:
+    """A port whose backlog is full, so that a connect to it neither succeeds nor fails."""
+
+    def __init__(self):
+        self.sock = socket.socket()
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.listen(0)
+        self.port = self.sock.getsockname()[1]
+        self.waiting = []
+        for _ in range(8):
+            one = socket.socket()
+            one.setblocking(False)
+            one.connect_ex(self.sock.getsockname())
+            self.waiting.append(one)
+
+    def close(self):
+        for one in (*self.waiting, self.sock):
+            one.close()

@@ -6,7 +6,7 @@ import time
 
 from . import access_log, http1
 from .escapes import indented
-from .ports import Refusing
+from .ports import Full, Refusing
 from .proxy import SLOW, Proxy
 from .wire import Listener, Wire, pump
 
@@ -23,7 +23,7 @@ class Failure(AssertionError):
 
 
 def complete_config(text, origins):
-    """The snippet plus what every config needs, with $ORIGIN, $ORIGIN2, $DEAD filled in."""
+    """The snippet plus what every config needs, with $ORIGIN, $ORIGIN2, $DEAD, $FULL filled in."""
     if "listeners:" not in text:
         text = 'listeners:\n  - { name: web, address: "127.0.0.1:0" }\n' + text
     if "upstreams:" not in text and ("routes:" not in text or "forward:" in text):
@@ -39,9 +39,9 @@ def complete_config(text, origins):
 class Stage:
     def __init__(self, config):
         self.origins = {"origin": Listener("origin"), "origin2": Listener("origin2")}
-        self.dead = Refusing()
+        self.dead, self.full = Refusing(), Full()
         ports = {"$ORIGIN2": self.origins["origin2"].port, "$ORIGIN": self.origins["origin"].port,
-                 "$DEAD": self.dead.port}
+                 "$DEAD": self.dead.port, "$FULL": self.full.port}
         self.clients, self.current, self.expected_access = {}, {}, []
         try:
             self.proxy = Proxy(complete_config(config, ports))
@@ -55,6 +55,7 @@ class Stage:
         for origin in self.origins.values():
             origin.close()
         self.dead.close()
+        self.full.close()
 
     def stop(self):
         """Stops the proxy; the access-log lines that were expected and are not there, as texts."""
