@@ -48,7 +48,7 @@ fake_stream::fake_stream(fake_host& host, const pk_http_filter* filter, const pk
     handle_->instance = instance;
     handle_->owner = this;
     handle_->host = &host;
-    handle_->state_memory.resize(size / sizeof(std::max_align_t) + 1);
+    handle_->state_memory.resize(size / sizeof(chunk) + 1);
     handle_->state = size == 0 ? nullptr : handle_->state_memory.data();
     host.graves.emplace_back(handle_);
     const auto keep = [this](const std::string& s) { return str(texts.emplace_back(s)); };

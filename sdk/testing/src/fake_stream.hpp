@@ -42,6 +42,11 @@ private:
     std::vector<wide_field> table_;
 };
 
+// Memory aligned to 16. Not max_align_t: its padding is not zeroed with it.
+struct alignas(16) chunk {
+    unsigned char bytes[16] = {};
+};
+
 struct block {
     std::string bytes;
     std::uint32_t kept = 0;  // By the plugin.
@@ -140,7 +145,7 @@ public:
     bool rerouted = false;
     field_pairs annotations;
     std::deque<block> blocks;
-    std::deque<std::vector<std::max_align_t>> arena;
+    std::deque<std::vector<chunk>> arena;
     std::uint64_t arena_used = 0;
     int depth = 0;
     bool in_informational = false;
@@ -155,7 +160,7 @@ private:
     struct handle : pk_stream {
         fake_stream* owner = nullptr;
         fake_host* host = nullptr;
-        std::vector<std::max_align_t> state_memory;
+        std::vector<chunk> state_memory;
     };
 
     std::uint32_t interest(std::uint32_t bit) const;

@@ -274,7 +274,7 @@ void* allocate(pk_stream* raw, std::uint64_t size, std::uint64_t align) {
     }
     if (size > (64 << 10) || c->arena_used + size > (64 << 10)) return nullptr;
     c->arena_used += size;
-    return c->arena.emplace_back(size / sizeof(std::max_align_t) + 1).data();
+    return c->arena.emplace_back(size / sizeof(chunk) + 1).data();
 }
 
 pk_status annotate(pk_stream* raw, pk_str key, pk_str value) {
