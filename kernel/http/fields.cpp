@@ -41,12 +41,8 @@ void fields::grow() {
     capacity_ = larger;
 }
 
-void fields::append(std::string_view name, std::string_view value, std::uint32_t id) {
-    if (count_ == capacity_) grow();
-    first_[count_++] = {to_str(name), to_str(value), id, 0};
-    mark(id);
-    // No well-known name has one.
-    if (id == PK_FIELD_OTHER && !underscore_) underscore_ = has_underscore_in(name);
+void fields::note_underscore(std::string_view name) noexcept {
+    if (!underscore_) underscore_ = has_underscore_in(name);
 }
 
 const pk_field* fields::find(std::uint32_t id, std::uint32_t from) const noexcept {

@@ -48,7 +48,12 @@ public:
     }
 
     // The views must outlive this; `id` must be that of the name.
-    void append(std::string_view name, std::string_view value, std::uint32_t id);
+    void append(std::string_view name, std::string_view value, std::uint32_t id) {
+        if (count_ == capacity_) grow();
+        first_[count_++] = {to_str(name), to_str(value), id, 0};
+        mark(id);
+        if (id == PK_FIELD_OTHER) note_underscore(name);  // No well-known name has one.
+    }
     void append(std::string_view name, std::string_view value) {
         append(name, value, field_id(name));
     }
@@ -93,6 +98,7 @@ public:
 private:
     static_assert(PK_FIELD_COUNT <= 128);
     void mark(std::uint32_t id) noexcept { present_[id >> 6] |= std::uint64_t{1} << (id & 63); }
+    void note_underscore(std::string_view name) noexcept;
     void grow();
 
     base::arena* arena_;

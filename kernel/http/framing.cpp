@@ -75,7 +75,7 @@ bool read_connection(const fields& all, std::uint8_t version_minor, std::uint16_
             if (++options > options_max)
                 return fail(fault, status == 400 ? 431 : status, "too_many_connection_options");
             close |= same_text(option, "close");
-            out.keep_alive |= same_text(option, "keep-alive");
+            out.keep_alive = out.keep_alive || same_text(option, "keep-alive");
         }
     }
     out.keep_alive &= !close;

@@ -31,6 +31,12 @@ constexpr rules response_rules{502,
                                "response_head_too_large",
                                "response_too_many_fields"};
 
+struct parsed_field {
+    std::string_view name;
+    std::string_view value;
+    std::uint32_t id = PK_FIELD_OTHER;
+};
+
 // One pass over a head. Each step answers need_more, bad, or complete: go on at `at`.
 struct reader {
     const rules& of;
@@ -69,9 +75,9 @@ struct reader {
     parse_result request_version(const char*& p, request_head& out) noexcept;
     parse_result status_line(response_head& out) noexcept;
     parse_result status_line_parts(const char*& p, response_head& out) noexcept;
-    parse_result field(std::string_view& name, std::string_view& value) noexcept;
-    parse_result field_parts(const char*& p, std::string_view& name,
-                             std::string_view& value) noexcept;
+    parse_result field(parsed_field& out) noexcept;
+    parse_result field_parts(const char*& p, parsed_field& out) noexcept;
+    parse_result field_name(const char*& p, parsed_field& out) noexcept;
     parse_result bad_name(const char*& p) noexcept;
     parse_result section(fields& out);
 };
@@ -91,18 +97,14 @@ parse_result reader::request_version(const char*& p, request_head& out) noexcept
     p = find_control<0x20>(from, end);
     if (p == end) return parse_result::need_more;
     const auto version = between(from, p);
-    const bool known = version == "HTTP/1.1" || version == "HTTP/1.0";
-    if (!known && *p == '\r' && p + 1 == end) return parse_result::need_more;
-    if (known || *p == '\n' || (*p == '\r' && p[1] != '\n')) {
-        out.version_minor = version == "HTTP/1.1";
-        return line_end(p, "bad_request_line");
-    }
-    if (*p != '\r') return bad("bad_request_line");
-    const bool formed = version.size() == 8 && version.substr(0, 5) == "HTTP/" &&
-                        is_a(version[5], char_digit) && version[6] == '.' &&
-                        is_a(version[7], char_digit);
-    if (formed) return bad(505, "unsupported_version");
-    return bad(version.substr(0, 5) == "HTTP/" ? "bad_version" : "bad_request_line");
+    out.version_minor = version == "HTTP/1.1";
+    if (out.version_minor || version == "HTTP/1.0") return line_end(p, "bad_request_line");
+    const bool named = version.starts_with("HTTP/");
+    const auto r = misplaced(p, named ? "bad_version" : "bad_request_line");
+    const bool formed = named && version.size() == 8 && is_a(version[5], char_digit) &&
+                        version[6] == '.' && is_a(version[7], char_digit);
+    const bool ended = r == parse_result::bad && end - p >= 2 && p[0] == '\r' && p[1] == '\n';
+    return formed && ended ? bad(505, "unsupported_version") : r;
 }
 
 parse_result reader::request_line_parts(const char*& p, request_head& out) noexcept {
@@ -183,15 +185,27 @@ parse_result reader::bad_name(const char*& p) noexcept {
     return misplaced(p, "bad_field_name");
 }
 
-parse_result reader::field_parts(const char*& p, std::string_view& name,
-                                 std::string_view& value) noexcept {
+// Well-known names are recognised before their bytes are judged: each of them is a token.
+parse_result reader::field_name(const char*& p, parsed_field& out) noexcept {
     const char* line = at;
+    p = find_colon(line, end);
+    if (p != end) {
+        out.name = between(line, p);
+        out.id = field_id(out.name);
+        if (out.id != PK_FIELD_OTHER) return parse_result::complete;
+    }
     p = skip_token(line, end);
     if (p == end) return parse_result::need_more;
     if (*p != ':' || p == line) [[unlikely]]
         return bad_name(p);
-    name = between(line, p);
+    out.name = between(line, p);
+    out.id = PK_FIELD_OTHER;
+    return parse_result::complete;
+}
 
+parse_result reader::field_parts(const char*& p, parsed_field& out) noexcept {
+    const auto r = field_name(p, out);
+    if (r != parse_result::complete) return r;
     ++p;
     while (p != end && is_blank(*p)) ++p;
     const char* from = p;
@@ -199,14 +213,14 @@ parse_result reader::field_parts(const char*& p, std::string_view& name,
     if (p == end) return parse_result::need_more;
     const char* to = p;
     while (to != from && is_blank(to[-1])) --to;
-    value = between(from, to);
+    out.value = between(from, to);
     return line_end(p, "bad_field_value");
 }
 
-parse_result reader::field(std::string_view& name, std::string_view& value) noexcept {
+parse_result reader::field(parsed_field& out) noexcept {
     const char* line = at;
     const char* p = at;
-    const auto r = field_parts(p, name, value);
+    const auto r = field_parts(p, out);
     if (static_cast<std::size_t>(p - line) > limits.field_max)
         return bad(of.status_of_limit, of.too_long_field);
     return r;
@@ -217,12 +231,11 @@ parse_result reader::section(fields& out) {
     for (;;) {
         if (at == end) return parse_result::need_more;
         if (*at == '\r') return line_end(at, "bare_cr");
-        std::string_view name;
-        std::string_view value;
-        const auto r = field(name, value);
+        parsed_field f;
+        const auto r = field(f);
         if (r != parse_result::complete) return r;
         if (out.size() == limits.fields_max) return bad(of.status_of_limit, of.too_many);
-        out.append(name, value, field_id(name));
+        out.append(f.name, f.value, f.id);
     }
 }
 
@@ -250,19 +263,12 @@ bool deserves_pass(std::string_view bytes, std::size_t seen, const rules& of,
     reader r{of, limits, fault, bytes.data() + line, bytes.data() + bytes.size()};
     while (r.left() > 0) {
         if (*r.at == '\r') return r.left() > 1;
-        std::string_view name;
-        std::string_view value;
-        const auto result = r.field(name, value);
+        parsed_field f;
+        const auto result = r.field(f);
         if (result == parse_result::bad) return true;
         if (result == parse_result::need_more) return false;
     }
     return false;
-}
-
-// RFC 9110 6.5.1: of the names that something acts upon, only these may come behind the body.
-bool may_trail(std::uint32_t id) noexcept {
-    return id == PK_FIELD_OTHER || id == PK_FIELD_ETAG || id == PK_FIELD_LINK ||
-           id == PK_FIELD_PROXY_STATUS;
 }
 
 template <class FirstLine>
@@ -299,11 +305,8 @@ parse_result parse_response(std::string_view bytes, std::size_t seen, const head
 
 parse_result parse_trailers(std::string_view bytes, std::size_t seen, const head_limits& limits,
                             fields& out, std::size_t* consumed, parse_fault& fault) {
-    const auto result = parse(bytes, seen, trailer_rules, limits, out, consumed, fault,
-                              [](reader&) { return parse_result::complete; });
-    if (result == parse_result::complete)
-        out.remove_if([](const pk_field& f) { return !may_trail(f.id); });
-    return result;
+    return parse(bytes, seen, trailer_rules, limits, out, consumed, fault,
+                 [](reader&) { return parse_result::complete; });
 }
 
 bool is_token(std::string_view s) noexcept {

@@ -57,10 +57,8 @@ parse_result parse_request(std::string_view bytes, std::size_t seen, const head_
 parse_result parse_response(std::string_view bytes, std::size_t seen, const head_limits& limits,
                             response_head& out, std::size_t* consumed, parse_fault& fault);
 
-// A trailer section (also "\r\n" alone: none): same rules as a head's fields. Of the well-known
-// names only ETag, Link and Proxy-Status stay: framing, routing, credentials and what else is acted
-// upon is dropped (RFC 9110 6.5.1). Faults have status 400 or 431; those of an origin are the
-// caller's to map.
+// A trailer section (also "\r\n" alone: none): same rules as a head's fields. Names that may not stand
+// there are the caller's to drop (normalise.hpp). Faults have status 400 or 431, whoever sent it.
 parse_result parse_trailers(std::string_view bytes, std::size_t seen, const head_limits& limits,
                             fields& out, std::size_t* consumed, parse_fault& fault);
 

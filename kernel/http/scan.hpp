@@ -20,6 +20,22 @@ inline const char* skip_token(const char* at, const char* end) noexcept {
     return at;
 }
 
+// The first colon among at most 32 bytes, the length that a well-known name may have; or `end`.
+inline const char* find_colon(const char* at, const char* end) noexcept {
+    const char* stop = end - at > 32 ? at + 32 : end;
+#if defined(__SSE2__)
+    const __m128i colon = _mm_set1_epi8(':');
+    for (; stop - at >= 16; at += 16) {
+        const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+        const auto hits = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(v, colon)));
+        if (hits) return at + std::countr_zero(hits);
+    }
+#endif
+    for (; at != stop; ++at)
+        if (*at == ':') return at;
+    return end;
+}
+
 // The first control byte, where anything up to `Least` - 1 and 0x7f counts as one: 0x20 for values
 // (the tab too), 0x21 for a request target.
 template <char Least>

@@ -7,9 +7,29 @@ namespace pkernel::http {
 
 namespace {
 
+// Short runs, as those of a head are, by two moves that overlap: a call costs more than they do.
+template <std::size_t Width>
+void put_ends(char* at, const char* from, std::size_t size) noexcept {
+    std::memcpy(at, from, Width);
+    std::memcpy(at + size - Width, from + size - Width, Width);
+}
+
 char* put(char* at, std::string_view s) noexcept {
-    if (!s.empty()) std::memcpy(at, s.data(), s.size());
-    return at + s.size();
+    const char* from = s.data();
+    const std::size_t size = s.size();
+    if (size > 64) {
+        std::memcpy(at, from, size);
+    } else if (size >= 16) {
+        for (std::size_t i = 0; i + 16 < size; i += 16) std::memcpy(at + i, from + i, 16);
+        std::memcpy(at + size - 16, from + size - 16, 16);
+    } else if (size >= 8) {
+        put_ends<8>(at, from, size);
+    } else if (size >= 4) {
+        put_ends<4>(at, from, size);
+    } else {
+        for (std::size_t i = 0; i < size; ++i) at[i] = from[i];
+    }
+    return at + size;
 }
 
 }  // namespace

@@ -53,6 +53,17 @@ BOOST_AUTO_TEST_CASE(a_head_is_written_line_by_line) {
                "X-N: 18446744073709551615\r\n\r\n");
 }
 
+BOOST_AUTO_TEST_CASE(runs_of_every_length_are_copied_whole) {
+    std::string text;
+    for (int i = 0; i < 200; ++i) text += static_cast<char>('0' + i % 75);
+    for (std::size_t size = 0; size <= text.size(); ++size) {
+        std::string out(size + 8, '!');
+        head_writer writer(out.data(), size + 4);
+        writer.field({text.data(), size}, {});
+        BOOST_TEST(out == text.substr(0, size) + ": \r\n!!!!");
+    }
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_remembered_and_not_written) {
     char out[16] = {};
     for (std::size_t capacity = 0; capacity < 8; ++capacity) {
