@@ -50,3 +50,16 @@ def alive(pid):
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+def cpu_seconds(pid):
+    """What the tree has used, in user and system mode."""
+    total = 0
+    for one in tree(pid):
+        try:
+            with open(f"/proc/{one}/stat") as file:
+                words = file.read().rsplit(")", 1)[1].split()
+                total += int(words[11]) + int(words[12])
+        except OSError:
+            pass
+    return total / os.sysconf("SC_CLK_TCK")

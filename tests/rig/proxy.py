@@ -6,6 +6,7 @@ A ThreadSanitizer build (its directory is called build-tsan) runs under `setarch
 import ctypes
 import os
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -45,7 +46,8 @@ def _child_setup():
 class Proxy:
     """`with Proxy(config) as proxy:` starts, waits for `ready`, and stops cleanly at the end."""
 
-    def __init__(self, config, workers=1, args=(), env=None, start=True, wait=20):
+    def __init__(self, config, workers=1, args=(), env=None, start=True, wait=20, nofile=None, prefix=()):
+        """`nofile`: most descriptors a process may have; `prefix`: words before the command, such as strace's."""
         self.dir = Path(tempfile.mkdtemp(prefix="pkrig-"))
         self.config_file = self.dir / "pkernel.yaml"
         self.config_file.write_text(config.replace("$TMP", str(self.dir)))
@@ -54,15 +56,16 @@ class Proxy:
         if workers:
             self.args += ["--workers", str(workers)]
         self.env = {**os.environ, **(env or {})}
+        self.nofile, self.prefix = nofile, list(prefix)
         self._changed, self._ended = threading.Condition(), False
         if start:
             self.start(wait * SLOW)
 
     def start(self, wait=20):
         self.process = subprocess.Popen(
-            command() + self.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            self.prefix + command() + self.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, cwd=self.dir, env=self.env, start_new_session=True,
-            preexec_fn=_child_setup)
+            preexec_fn=self._child_setup)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
@@ -70,6 +73,11 @@ class Proxy:
         except ProxyError:
             self.cleanup()
             raise
+
+    def _child_setup(self):
+        _child_setup()
+        if self.nofile:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.nofile, self.nofile))
 
     def _read(self):
         for raw in self.process.stderr:
