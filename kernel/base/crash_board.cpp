@@ -36,7 +36,9 @@ crash_board::crash_board()
     if (pages_ == MAP_FAILED) throw std::bad_alloc();
 }
 
-crash_board::~crash_board() { ::munmap(pages_, sizeof(pages)); }
+crash_board::~crash_board() {
+    ::munmap(pages_, sizeof(pages));
+}
 
 crash_board::line& crash_board::line_of(std::uint32_t index) noexcept {
     PK_CHECK(index < lines_max);

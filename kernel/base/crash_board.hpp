@@ -21,8 +21,9 @@ public:
     static constexpr std::size_t label_bytes_max = 120;  // Longer ones are cut.
     static constexpr std::size_t hook_bytes_max = 31;
 
-    // Written by its thread with plain stores; what they mark is opaque to the compiler, so they are
-    // in memory when it runs. Begins like the plugin layer's marker_slot: an array of lines is one.
+    // Written by its thread with plain stores; what they mark is opaque to the compiler, so they
+    // are in memory when it runs. Begins like the plugin layer's marker_slot: an array of lines is
+    // one.
     struct alignas(64) line {
         std::uint32_t running;  // Number of the instance that the thread is inside; 0: none.
         std::uint32_t hook;     // Number of its hook.
@@ -40,8 +41,8 @@ public:
     // Of lines_max in a row. Requires index < lines_max. Lives as long as the board.
     line& line_of(std::uint32_t index) noexcept;
 
-    // [control] Names an instance ("forwarded on route 'api'") or a hook ("on_request"). Numbers past
-    // the table are let through unnamed. To be named before the number is first marked.
+    // [control] Names an instance ("forwarded on route 'api'") or a hook ("on_request"). Numbers
+    // past the table are let through unnamed. To be named before the number is first marked.
     void name_instance(std::uint32_t number, std::string_view label) noexcept;
     void name_hook(std::uint32_t number, std::string_view label) noexcept;
 

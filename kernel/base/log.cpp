@@ -18,7 +18,9 @@ void set_log(log_sink* to, log_level least) noexcept {
     least_level = least;
 }
 
-bool log_enabled(log_level level) noexcept { return sink != nullptr && level >= least_level; }
+bool log_enabled(log_level level) noexcept {
+    return sink != nullptr && level >= least_level;
+}
 
 void log(log_level level, std::string_view line) noexcept {
     if (log_enabled(level)) sink->write(level, line);

@@ -86,7 +86,8 @@ std::string to_text(const socket_address& address) {
     if (address.family() == AF_UNIX) {
         const auto& un = reinterpret_cast<const sockaddr_un&>(address.storage);
         if (address.size <= path_offset) return "unix:";
-        return "unix:" + std::string(un.sun_path, ::strnlen(un.sun_path, address.size - path_offset));
+        return "unix:" +
+               std::string(un.sun_path, ::strnlen(un.sun_path, address.size - path_offset));
     }
     return to_text(to_pk_address(address.storage));
 }

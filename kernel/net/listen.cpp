@@ -16,7 +16,9 @@ struct failure {
     int error = 0;
 };
 
-failure failed(listen_step step) noexcept { return {step, errno}; }
+failure failed(listen_step step) noexcept {
+    return {step, errno};
+}
 
 bool set(int fd, int level, int option, int value) noexcept {
     return ::setsockopt(fd, level, option, &value, sizeof value) == 0;
@@ -175,7 +177,8 @@ std::string hint(int error, const socket_address& at) {
     const std::string port = std::to_string(at.port());
     const bool is_unix = at.family() == AF_UNIX;
     if (error == EADDRINUSE && !is_unix)
-        return "\"ss -ltnp 'sport = :" + port + "'\" shows who has it; change the port here or stop it";
+        return "\"ss -ltnp 'sport = :" + port +
+               "'\" shows who has it; change the port here or stop it";
     if (error == EADDRINUSE) return "another process answers there, or the file is not a socket";
     if (error == EACCES && !is_unix)
         return "ports below 1024 need root or CAP_NET_BIND_SERVICE; write one above it";

@@ -28,18 +28,19 @@ struct listen_result {
     int error = 0;
 };
 
-// Opens sockets that share one address, so that each worker has its own queue of connections. A port
-// of 0 is chosen by the first. Further ones are opened beside `held`, which may be empty; if it is,
-// an address that any other process listens on is refused (SO_REUSEPORT alone would share it with
-// another proxy of the same user). A unix socket is one, whatever `count` says; a file left behind
-// by a process that is gone is replaced.
+// Opens sockets that share one address, so that each worker has its own queue of connections. A
+// port of 0 is chosen by the first. Further ones are opened beside `held`, which may be empty; if
+// it is, an address that any other process listens on is refused (SO_REUSEPORT alone would share it
+// with another proxy of the same user). A unix socket is one, whatever `count` says; a file left
+// behind by a process that is gone is replaced.
 listen_result open_listeners(const listen_spec& spec, unsigned count,
                              const std::vector<base::unique_fd>& held);
 
 // Where a socket is bound: tells the port that was chosen for 0.
 socket_address bound_address(int fd) noexcept;
 
-// "cannot listen on 127.0.0.1:80: the address is in use" and, where there is one, a hint what to do.
+// "cannot listen on 127.0.0.1:80: the address is in use" and, where there is one, a hint what to
+// do.
 std::string sentence(listen_step step, int error, const std::string& address);
 std::string hint(int error, const socket_address& at);
 

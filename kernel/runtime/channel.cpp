@@ -86,8 +86,7 @@ bool is_valid(const message& m, std::size_t bytes, std::size_t fds, bool from_en
     return bytes == sizeof(message) && m.magic == message::magic_word && m.fds == fds &&
            known(m.kind, from_engine) && (fds == 0 || m.kind == message_kind::sockets) &&
            m.count <= message::sockets_max && fds <= m.count && m.any <= 1 && m.backlog >= 0 &&
-           m.owner_bytes <= message::owner_bytes_max &&
-           (!has_address(m.kind) || good_address(m));
+           m.owner_bytes <= message::owner_bytes_max && (!has_address(m.kind) || good_address(m));
 }
 
 std::pair<channel, channel> channel::make_pair() {

@@ -39,8 +39,9 @@ struct message {
 
     std::uint32_t magic = magic_word;
     message_kind kind{};
-    std::uint32_t count = 0;  // listen: sockets wanted; sockets: those still to come, these included.
-    std::uint32_t fds = 0;    // That travel with it.
+    std::uint32_t count =
+        0;                  // listen: sockets wanted; sockets: those still to come, these included.
+    std::uint32_t fds = 0;  // That travel with it.
     net::listen_step step{};
     std::int32_t error = 0;
     std::int32_t backlog = 0;

@@ -59,7 +59,8 @@ std::string one_of(std::string_view option, const std::string& value, std::strin
 // Texts of options to what they mean; the first that means nothing is the problem.
 class reader {
 public:
-    reader(const po::variables_map& from, parsed& to) : from_(from), to_(to.line), problem_(to.problem) {}
+    reader(const po::variables_map& from, parsed& to)
+        : from_(from), to_(to.line), problem_(to.problem) {}
 
     void read() {
         for (const option_info& each : infos)
@@ -73,8 +74,10 @@ public:
         read_workers();
         if (const auto level = text("log-level")) {
             const auto known = level_named(*level);
-            if (known) to_.log_level = *known;
-            else complain(one_of("log-level", *level, "debug, info, warn or error"));
+            if (known)
+                to_.log_level = *known;
+            else
+                complain(one_of("log-level", *level, "debug, info, warn or error"));
         }
         if (is_json("log-format")) to_.log_format = log_form::json;
         to_.json = is_json("format");
@@ -93,7 +96,8 @@ private:
     }
     bool is_json(std::string_view name) {
         const auto form = text(name);
-        if (form && *form != "json" && *form != "text") complain(one_of(name, *form, "text or json"));
+        if (form && *form != "json" && *form != "text")
+            complain(one_of(name, *form, "text or json"));
         return form == "json";
     }
     void read_workers() {
@@ -117,7 +121,9 @@ private:
 
 }  // namespace
 
-std::span<const option_info> option_infos() { return infos; }
+std::span<const option_info> option_infos() {
+    return infos;
+}
 
 parsed parse_command_line(const std::vector<std::string>& words) {
     parsed out;

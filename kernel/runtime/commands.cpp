@@ -15,38 +15,62 @@ namespace {
 constexpr int usage_code = static_cast<int>(config::exit_class::usage);
 
 constexpr std::array<command, 7> table{{
-    {"run", "", 0, "serve; what happens when no command is given",
+    {"run",
+     "",
+     0,
+     "serve; what happens when no command is given",
      "config plugins-dir workers log-level log-format single-process allow-insecure-plugins-dir",
      {"pkernel run --config conf/pkernel.yaml",
       "pkernel --plugins-dir build/plugins --workers 2 --log-level debug"},
      run_proxy},
-    {"validate", "", 0, "check the config and its plugins; binds and changes nothing",
+    {"validate",
+     "",
+     0,
+     "check the config and its plugins; binds and changes nothing",
      "config plugins-dir allow-insecure-plugins-dir format",
      {"pkernel validate", "pkernel validate --config new.yaml --format json"},
      validate_config},
-    {"explain", "METHOD URL", 2, "which route a request takes, and through what; sends nothing",
+    {"explain",
+     "METHOD URL",
+     2,
+     "which route a request takes, and through what; sends nothing",
      "config plugins-dir allow-insecure-plugins-dir format",
      {"pkernel explain GET http://app.example.com/api/users",
       "pkernel explain POST /login --config new.yaml"},
      explain_request},
-    {"plugins", "", 0, "the plugins that are installed, and why others are refused",
+    {"plugins",
+     "",
+     0,
+     "the plugins that are installed, and why others are refused",
      "plugins-dir allow-insecure-plugins-dir format",
      {"pkernel plugins", "pkernel plugins --plugins-dir build/plugins --format json"},
      list_installed},
-    {"describe", "NAME", 1, "the options of a plugin, or of a section of the config",
+    {"describe",
+     "NAME",
+     1,
+     "the options of a plugin, or of a section of the config",
      "plugins-dir allow-insecure-plugins-dir format",
      {"pkernel describe route", "pkernel describe listener"},
      describe_name},
-    {"schema", "", 0, "the JSON Schema of the config with all installed plugins, for editors",
+    {"schema",
+     "",
+     0,
+     "the JSON Schema of the config with all installed plugins, for editors",
      "plugins-dir allow-insecure-plugins-dir format",
      {"pkernel schema > pkernel.schema.json", "pkernel schema --plugins-dir build/plugins"},
      print_schema},
-    {"version", "", 0, "the version of the program and of its plugin boundary", "format",
+    {"version",
+     "",
+     0,
+     "the version of the program and of its plugin boundary",
+     "format",
      {"pkernel version", "pkernel version --format json"},
      print_version},
 }};
 
-void print(std::FILE* to, const std::string& text) { std::fwrite(text.data(), 1, text.size(), to); }
+void print(std::FILE* to, const std::string& text) {
+    std::fwrite(text.data(), 1, text.size(), to);
+}
 
 int usage_error(const std::string& sentence, std::string_view about = {}) {
     std::string help = "pkernel ";
@@ -109,7 +133,9 @@ std::string fault_of(const command& c, const command_line& line) {
 
 constinit const std::string_view version_text = PKERNEL_VERSION;
 
-std::span<const command> commands() { return table; }
+std::span<const command> commands() {
+    return table;
+}
 
 std::string help_text() {
     std::string out = "pkernel " + std::string(version_text) +
@@ -122,7 +148,8 @@ std::string help_text() {
     }
     out += "\noptions:\n";
     for (const option_info& each : option_infos()) append_option(out, each);
-    out += "\nexit codes: 0 well, 1 config, 2 command line, 3 plugin, 4 cannot listen\n\nexamples:\n";
+    out +=
+        "\nexit codes: 0 well, 1 config, 2 command line, 3 plugin, 4 cannot listen\n\nexamples:\n";
     for (const auto example : table.front().examples) (out += "  ").append(example) += '\n';
     return out;
 }

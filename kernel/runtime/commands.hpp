@@ -27,8 +27,8 @@ std::span<const command> commands();
 std::string help_text();
 std::string help_text(const command& of);
 
-// Reads the words behind the program's name and does what they say. Errors of usage go to stderr and
-// are exit code 2.
+// Reads the words behind the program's name and does what they say. Errors of usage go to stderr
+// and are exit code 2.
 int run_command_line(const std::vector<std::string>& words);
 
 extern const std::string_view version_text;

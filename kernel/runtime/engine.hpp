@@ -32,12 +32,12 @@ struct engine_setup {
 };
 
 // Makes the instances, opens the listeners, starts the workers, says `ready`, serves until told to
-// end. Gives the exit code: 0 after a drain or stop; before ready, that of its diagnostics, which it
-// has shown (report.hpp).
+// end. Gives the exit code: 0 after a drain or stop; before ready, that of its diagnostics, which
+// it has shown (report.hpp).
 int engine_main(engine_setup& setup);
 
-// For `validate`: builds all that engine_main would build before it listens (router, instances up to
-// their validate), says to `out` what is wrong, and lets go of it.
+// For `validate`: builds all that engine_main would build before it listens (router, instances up
+// to their validate), says to `out` what is wrong, and lets go of it.
 void engine_check(const std::shared_ptr<const config::model>& conf, plugin::catalog& plugins,
                   config::diagnostics& out);
 

@@ -19,20 +19,23 @@ using net::listen_spec;
 listener_source::answer engine_link::listen(const config::address& at, std::string_view owner,
                                             unsigned count) {
     listen_spec spec;
-    if (!net::to_listen_spec(at, spec)) return listener_source::refused(at, net::listen_step::path, 0, spec);
+    if (!net::to_listen_spec(at, spec))
+        return listener_source::refused(at, net::listen_step::path, 0, spec);
     message ask;
     ask.kind = message_kind::listen;
     ask.count = std::min(count, message::sockets_max);
     ask.set_spec(spec);
     ask.set_owner(owner);
-    if (!channel_.send(ask)) return {{}, "cannot listen on " + at.text + ": the master is gone", {}};
+    if (!channel_.send(ask))
+        return {{}, "cannot listen on " + at.text + ": the master is gone", {}};
 
     answer out;
     for (std::uint32_t left = 1; left > 0;) {
         received got;
         if (!wait_for_sockets(got))
             return {{}, "cannot listen on " + at.text + ": the master does not answer", {}};
-        if (got.fds.empty()) return listener_source::refused(at, got.text.step, got.text.error, spec);
+        if (got.fds.empty())
+            return listener_source::refused(at, got.text.step, got.text.error, spec);
         for (auto& each : got.fds) out.sockets.push_back(std::move(each));
         left = got.text.count - got.text.fds;
     }

@@ -23,7 +23,8 @@ std::string head_text(const std::string& method, const std::string& url) {
     const std::size_t host = url.find("://");
     const bool absolute = host != std::string::npos;
     const std::string authority =
-        absolute ? url.substr(host + 3, url.find_first_of("/?#", host + 3) - host - 3) : "localhost";
+        absolute ? url.substr(host + 3, url.find_first_of("/?#", host + 3) - host - 3)
+                 : "localhost";
     const std::string target = url.substr(0, url.find('#'));
     return method + ' ' + target + " HTTP/1.1\r\nHost: " + authority + "\r\n\r\n";
 }

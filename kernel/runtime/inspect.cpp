@@ -21,7 +21,9 @@ namespace {
 
 constexpr int plugin_code = static_cast<int>(config::exit_class::plugin);
 
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(const std::string& text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+}
 
 std::string_view view(pk_str text) {
     return {text.data, static_cast<std::size_t>(text.size)};
@@ -90,7 +92,8 @@ std::string json_of(const plugin::plugin_file& file) {
 }
 
 std::string row_of(const plugin::listed& one) {
-    if (one.file == nullptr) return one.name + "  refused: " + config::printable(one.refused) + '\n';
+    if (one.file == nullptr)
+        return one.name + "  refused: " + config::printable(one.refused) + '\n';
     const std::string version(one.file->version());
     std::string out = one.name + ' ' + version + "  abi " + one.abi + ' ';
     for (const std::string& point : one.points) out += ' ' + point;
@@ -173,12 +176,13 @@ int print_schema(const command_line& line) {
     const auto all = plugin::list_plugins(from.files, extension_points());
     for (const auto& each : all) {
         if (each.file == nullptr) {
-            std::fprintf(stderr, "pkernel: left out: %s\n", config::printable(each.refused).c_str());
+            std::fprintf(stderr, "pkernel: left out: %s\n",
+                         config::printable(each.refused).c_str());
             continue;
         }
         for (const served& one : served_by(*each.file))
-            entries.push_back({each.name, one.point, std::string(view(each.file->face().summary)),
-                               one.options});
+            entries.push_back(
+                {each.name, one.point, std::string(view(each.file->face().summary)), one.options});
     }
     print(config::json_schema(entries));
     return 0;

@@ -47,19 +47,22 @@ int give_up_root(const std::string& file) {
     constexpr int not_permitted = static_cast<int>(config::exit_class::bind);
     forbid_new_rights();
     if (!is_root()) return 0;
-    config::diagnostics first_look;  // Shown only if what follows fails: the whole reading has it too.
+    config::diagnostics
+        first_look;  // Shown only if what follows fails: the whole reading has it too.
     config::process_environment outside;
     const auto tree = config::read_tree(file, outside, first_look);
     const config::node* given = user_node(tree);
     const std::string name = given != nullptr ? given->text : default_user;
     const auto who = find_account(name);
     if (!who && given == nullptr) {
-        base::log(log_level::warning, "stays root: there is no user 'pkernel' to become, and the "
-                                      "config names none under 'user'");
+        base::log(log_level::warning,
+                  "stays root: there is no user 'pkernel' to become, and the "
+                  "config names none under 'user'");
         return 0;
     }
     if (!who) {
-        first_look.error(config::code::not_choice, given->at, "the system knows no user '" + name + "'");
+        first_look.error(config::code::not_choice, given->at,
+                         "the system knows no user '" + name + "'");
         show(first_look);
         return static_cast<int>(first_look.exit());
     }
@@ -115,7 +118,8 @@ int run_engine(const command_line& line, const stage& on) {
     if (connections_max == 0) return static_cast<int>(config::exit_class::bind);
     base::log(log_level::info, "pkernel " + std::string(version_text) + ", config " + from.file +
                                    ", plugins in " + from.files.directory() + ", " +
-                                   std::to_string(workers) + (workers == 1 ? " worker" : " workers"));
+                                   std::to_string(workers) +
+                                   (workers == 1 ? " worker" : " workers"));
     engine_setup setup{from.conf,  from.problems, from.files, from.plugins,    on.listeners,
                        on.control, on.board,      workers,    connections_max, line.log_level};
     return engine_main(setup);

@@ -68,6 +68,8 @@ plugin::host_abi kernel_abi() {
 }
 
 reading::reading(const command_line& line)
-    : file(config_file(line)), files(plugins_dir(line), trust_of(line), kernel_abi()), plugins(files) {}
+    : file(config_file(line)),
+      files(plugins_dir(line), trust_of(line), kernel_abi()),
+      plugins(files) {}
 
 }  // namespace pkernel::runtime

@@ -50,14 +50,16 @@ void append_time(std::string& out, std::int64_t unix_ms) {
 // One character, or a byte of none, as it may stand in a line.
 void append_escaped(std::string& out, std::string_view character, bool valid, log_form form) {
     const auto byte = static_cast<unsigned char>(character.front());
-    const bool control = byte < 0x20 || byte == 0x7f || (byte == 0xc2 && valid && character[1] < '\xa0');
+    const bool control =
+        byte < 0x20 || byte == 0x7f || (byte == 0xc2 && valid && character[1] < '\xa0');
     const bool json = form == log_form::json;
     char hex[16];
     if (valid && !control) {
         if (json && (byte == '"' || byte == '\\')) out += '\\';
         out += character;
     } else if (json && valid) {
-        const unsigned code = character.size() == 1 ? byte : static_cast<unsigned char>(character[1]);
+        const unsigned code =
+            character.size() == 1 ? byte : static_cast<unsigned char>(character[1]);
         std::snprintf(hex, sizeof hex, "\\u%04x", code);
         out += hex;
     } else {
@@ -117,15 +119,18 @@ std::string format_line(std::int64_t unix_ms, log_level level, std::string_view 
 // Called by one thread at a time.
 class log::output final : public spdlog::sinks::sink {
 public:
-    output(int fd, log_form form, int patience_ms) : fd_(fd), form_(form), patience_ms_(patience_ms) {}
+    output(int fd, log_form form, int patience_ms)
+        : fd_(fd), form_(form), patience_ms_(patience_ms) {}
 
     void count_overruns_of(spdlog::details::thread_pool* pool) noexcept { pool_ = pool; }
     void hurry() noexcept { hurry_ = true; }
 
     void log(const spdlog::details::log_msg& message) override {
         using std::chrono::milliseconds;
-        const auto since = std::chrono::duration_cast<milliseconds>(message.time.time_since_epoch());
-        put(since.count(), from_spdlog(message.level), {message.payload.data(), message.payload.size()});
+        const auto since =
+            std::chrono::duration_cast<milliseconds>(message.time.time_since_epoch());
+        put(since.count(), from_spdlog(message.level),
+            {message.payload.data(), message.payload.size()});
     }
     void flush() override {}
     void set_pattern(const std::string&) override {}
@@ -194,7 +199,9 @@ log::~log() {
 
 void log::write(log_level level, std::string_view line) noexcept {
     try {
-        if (queue_) return queue_->logger->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+        if (queue_)
+            return queue_->logger->log(to_spdlog(level),
+                                       spdlog::string_view_t(line.data(), line.size()));
         using namespace std::chrono;
         const auto since = system_clock::now().time_since_epoch();
         output_->put(duration_cast<milliseconds>(since).count(), level, line);

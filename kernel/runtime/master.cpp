@@ -22,7 +22,7 @@ namespace {
 using base::log_level;
 using std::chrono::milliseconds;
 
-constexpr int failed_code = 70;  // An exception that nobody expected.
+constexpr int failed_code = 70;             // An exception that nobody expected.
 constexpr int messages_per_turn_max = 256;  // Then signals are looked at again.
 
 std::string how_it_ended(int wait_status) {
@@ -44,7 +44,8 @@ master::master(engine_entry entry) : entry_(std::move(entry)), signals_(watch_si
 int master::run() {
     start_engine();
     while (!exit_code_) {
-        pollfd watched[2] = {{signals_.get(), POLLIN, 0}, {engine_ ? engine_->link.fd() : -1, POLLIN, 0}};
+        pollfd watched[2] = {{signals_.get(), POLLIN, 0},
+                             {engine_ ? engine_->link.fd() : -1, POLLIN, 0}};
         ::poll(watched, 2, wait_ms());
         // What an engine said before it died counts, so its channel comes before its death.
         if (watched[1].revents != 0) read_channel();
@@ -211,8 +212,8 @@ void master::answer_listen(const message& ask) {
         for (; done < held.sockets->size() && batch.size() < message::fds_max; ++done)
             batch.push_back((*held.sockets)[done].get());
         if (!engine_->link.send(answer, batch)) {
-            base::log(log_level::error, "cannot hand sockets to the engine: " +
-                                            std::string(std::strerror(errno)));
+            base::log(log_level::error,
+                      "cannot hand sockets to the engine: " + std::string(std::strerror(errno)));
             return refuse_listen(net::listen_step::socket, errno);
         }
     }
@@ -239,8 +240,8 @@ void master::on_death(int wait_status) {
     milliseconds pause{0};
     if (!asked && ever_ready_) {
         using std::chrono::duration_cast;
-        pause = policy_.after_death(
-            ready_since ? duration_cast<milliseconds>(now - *ready_since) : milliseconds(0));
+        pause = policy_.after_death(ready_since ? duration_cast<milliseconds>(now - *ready_since)
+                                                : milliseconds(0));
         start_at_ = now + pause;
     } else {
         exit_code_ = well ? 0 : exit_code_of(wait_status);
@@ -257,7 +258,8 @@ void master::log_death(int wait_status, milliseconds pause) const {
         line += " after " + signal_name(caught);
     const std::string blamed = board_.blame();
     line += blamed.empty() ? "; no plugin was running" : "; running: " + blamed;
-    if (pause.count() > 0) line += "; the next start is in " + std::to_string(pause.count()) + " ms";
+    if (pause.count() > 0)
+        line += "; the next start is in " + std::to_string(pause.count()) + " ms";
     base::log(log_level::error, line);
 }
 

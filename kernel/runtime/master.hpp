@@ -1,4 +1,5 @@
-// The process that stays: it holds the listening sockets, keeps one engine alive, passes signals on.
+// The process that stays: it holds the listening sockets, keeps one engine alive, passes signals
+// on.
 //
 // One thread. It loads no plugin, reads no config and nothing that came from a network: all that it
 // is told is in the messages of channel.hpp.

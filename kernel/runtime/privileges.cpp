@@ -23,9 +23,13 @@ std::optional<account> find_account(const std::string& name) {
     return account{name, found->pw_uid, found->pw_gid};
 }
 
-bool is_root() noexcept { return ::geteuid() == 0; }
+bool is_root() noexcept {
+    return ::geteuid() == 0;
+}
 
-void forbid_new_rights() noexcept { ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
+void forbid_new_rights() noexcept {
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
 
 std::string become(const account& who) {
     int parent_death_signal = 0;

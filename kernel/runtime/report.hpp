@@ -12,7 +12,8 @@
 
 namespace pkernel::runtime {
 
-// On stderr, in the format of behaviour G, with colour on a terminal. Nothing when there is nothing.
+// On stderr, in the format of behaviour G, with colour on a terminal. Nothing when there is
+// nothing.
 void show(const config::diagnostics& all);
 
 // The sockets of each listener of `conf`, in its order, logged as "listening on 127.0.0.1:80

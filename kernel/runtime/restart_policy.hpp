@@ -7,8 +7,8 @@
 
 namespace pkernel::runtime {
 
-// The first deaths are answered at once; an engine that keeps dying young is given longer and longer
-// pauses, since each start costs the machine and serves nobody.
+// The first deaths are answered at once; an engine that keeps dying young is given longer and
+// longer pauses, since each start costs the machine and serves nobody.
 class restart_policy {
 public:
     using duration = std::chrono::milliseconds;
@@ -18,7 +18,8 @@ public:
     static constexpr duration pause_least{100};
     static constexpr duration pause_max{10'000};
 
-    // The pause after a death. `served` is the time since the engine was ready; zero if it never was.
+    // The pause after a death. `served` is the time since the engine was ready; zero if it never
+    // was.
     duration after_death(duration served) noexcept {
         if (served >= good_life) young_deaths_ = 0;
         young_deaths_ = std::min(young_deaths_ + 1, 64u);

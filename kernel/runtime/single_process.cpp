@@ -15,7 +15,7 @@ using net::listen_spec;
 single_process::single_process() : signals_(watch_signals()) {}
 
 listener_source::answer single_process::listen(const config::address& at, std::string_view owner,
-                                              unsigned count) {
+                                               unsigned count) {
     listen_spec spec;
     if (!net::to_listen_spec(at, spec)) return refused(at, net::listen_step::path, 0, spec);
     const auto held = store_.open(spec, owner, count);

@@ -106,7 +106,8 @@ BOOST_AUTO_TEST_CASE(a_unix_socket_is_one_and_its_stale_file_is_replaced) {
     {
         const auto first = net::open_listeners(dir.spec(), 4, {});
         BOOST_REQUIRE(first.sockets.size() == 1u);
-        BOOST_TEST(net::to_text(net::bound_address(first.sockets[0].get())) == "unix:" + dir.file());
+        BOOST_TEST(net::to_text(net::bound_address(first.sockets[0].get())) ==
+                   "unix:" + dir.file());
         const auto second = net::open_listeners(dir.spec(), 1, {});
         BOOST_TEST(second.sockets.empty());
         BOOST_TEST(second.error == EADDRINUSE);

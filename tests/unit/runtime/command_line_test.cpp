@@ -16,9 +16,9 @@ std::string problem(const std::vector<std::string>& words) {
 BOOST_AUTO_TEST_SUITE(command_line_)
 
 BOOST_AUTO_TEST_CASE(options_stand_before_and_behind_the_command) {
-    const command_line line =
-        parse_command_line({"--plugins-dir", "p", "explain", "--format=json", "GET", "/x", "--config", "c"})
-            .line;
+    const command_line line = parse_command_line({"--plugins-dir", "p", "explain", "--format=json",
+                                                  "GET", "/x", "--config", "c"})
+                                  .line;
     BOOST_TEST(line.command == "explain");
     BOOST_TEST(line.arguments == (std::vector<std::string>{"GET", "/x"}),
                boost::test_tools::per_element());

@@ -45,8 +45,9 @@ BOOST_AUTO_TEST_SUITE(log_)
 BOOST_AUTO_TEST_CASE(a_line_for_people_and_the_same_for_machines) {
     BOOST_TEST(format_line(then_ms, log_level::info, "ready", log_form::text) ==
                "2026-11-24T21:20:32.123Z info  ready\n");
-    BOOST_TEST(format_line(then_ms, log_level::error, "a \"b\"", log_form::json) ==
-               "{\"time\":\"2026-11-24T21:20:32.123Z\",\"level\":\"error\",\"text\":\"a \\\"b\\\"\"}\n");
+    BOOST_TEST(
+        format_line(then_ms, log_level::error, "a \"b\"", log_form::json) ==
+        "{\"time\":\"2026-11-24T21:20:32.123Z\",\"level\":\"error\",\"text\":\"a \\\"b\\\"\"}\n");
 }
 
 BOOST_AUTO_TEST_CASE(what_could_forge_a_line_is_escaped) {

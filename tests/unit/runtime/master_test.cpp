@@ -51,7 +51,8 @@ void say(int fd, const std::string& line) {
 // A master in a forked process. What engines say comes out line by line, log lines among them.
 class running_master {
 public:
-    explicit running_master(std::function<int(engine_link&, base::crash_board&, unsigned, int)> engine) {
+    explicit running_master(
+        std::function<int(engine_link&, base::crash_board&, unsigned, int)> engine) {
         pid_ = ::fork();
         if (pid_ != 0) {
             lines_.write = {};
@@ -189,20 +190,22 @@ BOOST_AUTO_TEST_CASE(the_next_engine_serves_what_waited_on_the_same_port) {
 }
 
 BOOST_AUTO_TEST_CASE(a_death_is_told_with_signal_and_plugin) {
-    running_master master([](engine_link& link, base::crash_board& board, unsigned workers, int out) {
-        say(out, "workers " + std::to_string(workers));
-        if (workers == 0) {
-            board.name_instance(4, "bad on route 'api'");
-            board.line_of(2).running = 4;
-            link.ready(2);
-            ::raise(SIGKILL);
-        }
-        wait_event(link);
-        return 0;
-    });
+    running_master master(
+        [](engine_link& link, base::crash_board& board, unsigned workers, int out) {
+            say(out, "workers " + std::to_string(workers));
+            if (workers == 0) {
+                board.name_instance(4, "bad on route 'api'");
+                board.line_of(2).running = 4;
+                link.ready(2);
+                ::raise(SIGKILL);
+            }
+            wait_event(link);
+            return 0;
+        });
     master.wait_for("workers 0");
     const std::string line = master.wait_for("error engine");
-    BOOST_TEST(line.find("died of SIGKILL; running: bad on route 'api'") != std::string::npos, line);
+    BOOST_TEST(line.find("died of SIGKILL; running: bad on route 'api'") != std::string::npos,
+               line);
     master.wait_for("workers 2");
     master.send(SIGINT);
     BOOST_TEST(master.wait_exit() == 0);
@@ -256,7 +259,9 @@ BOOST_AUTO_TEST_CASE(many_sockets_come_in_batches_and_an_error_as_a_sentence) {
         const auto many = link.listen(loopback(0), "web", 150);
         const auto same = link.listen(loopback(0), "web", 2);
         const auto other = link.listen(loopback(0), "api", 1);
-        const auto port = [](const auto& a) { return net::bound_address(a.sockets.at(0).get()).port(); };
+        const auto port = [](const auto& a) {
+            return net::bound_address(a.sockets.at(0).get()).port();
+        };
         say(out, std::to_string(many.sockets.size()) + ' ' + std::to_string(same.sockets.size()));
         say(out, port(many) == port(same) && port(many) != port(other) ? "as told" : "mixed up");
         config::address far = loopback(80);
@@ -268,7 +273,8 @@ BOOST_AUTO_TEST_CASE(many_sockets_come_in_batches_and_an_error_as_a_sentence) {
     });
     master.wait_for("150 150");
     master.wait_for("as told");
-    master.wait_for("cannot listen on 203.0.113.1:80: no interface of this machine has the address");
+    master.wait_for(
+        "cannot listen on 203.0.113.1:80: no interface of this machine has the address");
     BOOST_TEST(master.wait_exit() == 5);
 }
 

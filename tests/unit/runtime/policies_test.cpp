@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_CASE(engines_that_die_young_wait_longer_and_longer) {
     restart_policy policy;
     std::vector<long> pauses;
     for (int i = 0; i < 13; ++i) pauses.push_back(policy.after_death(milliseconds(0)).count());
-    const std::vector<long> expected{0,    0,    0,    100,  200,   400,  800,
+    const std::vector<long> expected{0,    0,    0,    100,   200,   400,  800,
                                      1600, 3200, 6400, 10000, 10000, 10000};
     BOOST_TEST(pauses == expected, boost::test_tools::per_element());
 }
