@@ -13,6 +13,7 @@
 #include "kernel/runtime/generation_builder.hpp"
 #include "kernel/runtime/report.hpp"
 #include "kernel/runtime/worker.hpp"
+#include "kernel/stream/offload_pool.hpp"
 #include "kernel/stream/stream_services.hpp"
 
 namespace pkernel::runtime {
@@ -52,7 +53,8 @@ public:
     }
 
     int run() {
-        config::diagnostics problems;
+        config::diagnostics problems;  // Without what loading has shown already.
+        problems.files() = setup_.problems.files();
         plan_ = build_generation(setup_.conf, setup_.plugins, services_, build_purpose::start,
                                  problems);
         std::optional<listener_sockets> sockets;
@@ -85,6 +87,7 @@ private:
             s.plan = plan_;
             s.connections_max = setup_.connections_max / setup_.workers;
             s.via = via;
+            s.offload = &offload_;
             give_sockets(sockets, w, s);
             workers_.push_back(std::make_unique<worker>(std::move(s)));
         }
@@ -163,6 +166,7 @@ private:
     engine_setup& setup_;
     plugin::services services_;
     std::shared_ptr<const stream::generation> plan_;
+    stream::offload_pool offload_;
     std::vector<std::unique_ptr<worker>> workers_;
     std::vector<std::thread> threads_;
     std::mutex mutex_;

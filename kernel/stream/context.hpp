@@ -9,6 +9,7 @@
 
 #include "kernel/base/block.hpp"
 #include "kernel/net/loop.hpp"
+#include "kernel/net/pipe_pool.hpp"
 #include "kernel/plugin/call_marker.hpp"
 #include "kernel/stream/plan.hpp"
 #include "kernel/upstream/chooser.hpp"
@@ -18,7 +19,8 @@ namespace pkernel::stream {
 
 class stream;
 class waker_table;
-class offload_pool;
+class offload_port;
+class subrequest_table;
 
 // The generation on one worker: its choosers. Streams hold it while they run.
 struct site {
@@ -37,8 +39,10 @@ struct context {
     plugin::marker_slot& marker;
     base::block_pool blocks;
     upstream::pool connections;
+    net::pipe_pool pipes;
     std::unique_ptr<waker_table> wakers;
-    offload_pool* offload = nullptr;
+    std::unique_ptr<subrequest_table> subrequests;
+    std::unique_ptr<offload_port> offload;  // Null while there is no pool, and after the end.
     std::shared_ptr<site> current;
     bool draining = false;   // Responses say Connection: close.
     std::string via;         // "1.1 <pseudonym>"

@@ -35,10 +35,12 @@ public:
     virtual void resume_request() = 0;
     // The client may be told to send its body (RFC 9110 10.1.1). Idempotent.
     virtual void send_continue() = 0;
-    // The fd to splice a body of known length to, or -1: something else must go first, or bytes must be seen.
-    virtual int splice_target() const noexcept { return -1; }
+    // The fd to splice the rest of a body of known length to, when all before it has been written; or -1: copy.
+    virtual int splice_target() noexcept { return -1; }
     // `n` body bytes went there.
     virtual void spliced(std::uint64_t) {}
+    // No more goes there now: response_drained follows when it does.
+    virtual void splice_waits() {}
 
 protected:
     ~downstream() = default;

@@ -275,10 +275,40 @@ void forward::on_response_end(const http::fields&) {
 
 void forward::on_send_drained() { stream_.request_drained(); }
 
-bool forward::wants_data() { return stream_.wants_response(); }
+bool forward::wants_data() {
+    if (splices()) {
+        pump_splice();
+        return false;
+    }
+    return stream_.wants_response();
+}
+
+// Whether the body goes by splice, from here on if not before.
+bool forward::splices() {
+    if (splice_.active()) return true;
+    if (conn_->spliceable() < splicer::bytes_min || !stream_.unfiltered_response()) return false;
+    splice_to_ = stream_.from().splice_target();
+    return splice_to_ >= 0 && splice_.begin(stream_.in().pipes);
+}
+
+void forward::pump_splice() {
+    switch (splice_.pump(*conn_, stream_.from(), splice_to_)) {
+        case splicer::outcome::waits_origin:
+        case splicer::outcome::failed: return;
+        case splicer::outcome::waits_client:
+            stream_.pause_response();
+            stream_.from().splice_waits();
+            return;
+        case splicer::outcome::done: return conn_->finish_spliced();
+    }
+}
 
 void forward::response_drained() {
-    if (conn_ && got_head_) conn_->resume_reading();
+    if (!conn_ || !got_head_) return;
+    if (splice_.active())
+        pump_splice();
+    else
+        conn_->resume_reading();
 }
 
 void forward::settle(std::uint32_t cause) {
@@ -289,6 +319,7 @@ void forward::settle(std::uint32_t cause) {
 // The connection is gone. What was sent and what came back decides what may follow.
 void forward::on_failure(const upstream::failure& why) {
     conn_ = nullptr;
+    splice_.end();
     const bool was_connected = std::exchange(connected_, false);
     last_failure_ = why;
     if (got_head_) {
@@ -332,6 +363,7 @@ void forward::cancel() noexcept {
     continue_timer_.cancel();
     waiting_.clear();
     scratch_.reset();
+    splice_.end();
     if (conn_) std::exchange(conn_, nullptr)->abandon();
 }
 

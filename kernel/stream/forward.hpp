@@ -12,6 +12,7 @@
 #include "kernel/base/scratch.hpp"
 #include "kernel/http/framing.hpp"
 #include "kernel/net/timer.hpp"
+#include "kernel/stream/splicer.hpp"
 #include "kernel/upstream/chooser.hpp"
 #include "kernel/upstream/connection.hpp"
 
@@ -66,6 +67,8 @@ private:
     bool looped() const;
     void give_up(const upstream::failure& why);
     void settle(std::uint32_t cause);
+    bool splices();
+    void pump_splice();
 
     stream& stream_;
     upstream::chooser* chooser_ = nullptr;
@@ -84,6 +87,7 @@ private:
     bool got_continue_ = false;  // No (further) 100 for the client.
     bool until_close_ = false;
     bool ended_ = false;  // The request is complete.
+    int splice_to_ = -1;
     upstream::failure last_failure_{upstream::failure_kind::connect_refused};
     net::instant first_attempt_{};
     net::instant attempt_start_{};
@@ -91,6 +95,7 @@ private:
     net::nanoseconds connect_time_{0};
     base::slice_queue waiting_;  // Body that came before the connection was there.
     base::scratch scratch_;
+    splicer splice_;
     net::timer continue_timer_;
 };
 

@@ -34,7 +34,8 @@ void http1_server::send_continue() {
 
 void http1_server::send_head(const response_out& head) {
     const bool old = (stream_->request.flags & PK_REQUEST_HTTP10) != 0;
-    continued_ = true;
+    continued_ = responding_ = true;
+    watch_for_gone();
     chunked_ = head.has_body && head.length < 0 && !old;
     until_close_ = head.has_body && head.length < 0 && old;
     response_left_ = head.has_body ? head.length : 0;
@@ -132,20 +133,50 @@ void http1_server::flush() {
         if (stream_) end_stream({PK_END_CLIENT_ABORT, "client_reset"});
         return close(false);
     }
-    if (!out_.empty() && !write_timer_.armed()) {
-        window_out_ = 0;
-        write_timer_.arm(context_.loop.timers(),
-                         context_.loop.now() + listener().conf->timeouts.write_stall);
-    }
+    if (!out_.empty()) watch_writing();
+    if (splice_waits_ && writable_) splice_waits_ = false;
     if (out_.bytes() < stream::high_water && stream_ && (was_full || out_.empty()))
         stream_->response_drained();
+}
+
+void http1_server::watch_writing() {
+    if (write_timer_.armed()) return;
+    window_out_ = 0;
+    write_timer_.arm(context_.loop.timers(),
+                     context_.loop.now() + listener().conf->timeouts.write_stall);
+}
+
+// What is queued is written first, as far as that goes without a word about errors: they show again.
+int http1_server::splice_target() noexcept {
+    if (chunked_ || until_close_ || response_left_ <= 0 || aborted_) return -1;
+    while (!out_.empty() && writable_) {
+        iovec parts[vectors_per_write];
+        const int n = out_.gather(parts, vectors_per_write);
+        const auto r = net::send_some(fd_, parts, n, true);
+        if (r.status != net::io_status::done) return -1;
+        window_out_ += r.bytes;
+        out_.consume(r.bytes);
+    }
+    return out_.empty() && writable_ ? fd_ : -1;
+}
+
+void http1_server::spliced(std::uint64_t n) {
+    response_left_ -= static_cast<std::int64_t>(n);
+    stream_->response_bytes += n;
+    window_out_ += n;
+}
+
+void http1_server::splice_waits() {
+    writable_ = false;
+    splice_waits_ = true;
+    watch_writing();
 }
 
 void http1_server::on_write_timer(void* self) { static_cast<http1_server*>(self)->write_expired(); }
 
 // A reader must take `rate_min` while we hold something for it.
 void http1_server::write_expired() {
-    if (out_.empty()) return;
+    if (out_.empty() && !splice_waits_) return;
     const auto window = listener().conf->timeouts.write_stall;
     const auto least = rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
     if (window_out_ > least) {

@@ -48,8 +48,9 @@ void http1_server::on_io(std::uint32_t events) {
         if (stream_) end_stream({PK_END_CLIENT_ABORT, "client_reset"});
         return close(false);
     }
-    if (!out_.empty() && writable_) context_.loop.defer(*this);
+    if ((!out_.empty() || splice_waits_) && writable_) context_.loop.defer(*this);
     if (phase_ == phase::lingering) return discard();
+    if (events & net::io_peer_closed) watch_for_gone();
     if (readable_) proceed();
 }
 
@@ -265,6 +266,14 @@ void http1_server::resume_request() {
     context_.loop.defer(*this);
 }
 
+// A FIN alone says only that no more is sent: a whole request is answered all the same (F09). But if the response is
+// under way and nothing of it could be written for a while, nobody may be there to want the rest (F16).
+void http1_server::watch_for_gone() {
+    if (!peer_closed_ || !responding_ || phase_ != phase::waiting) return;
+    window_out_ = 0;
+    time_reading(reading::gone, gone_after);
+}
+
 // The stream is over: what it leaves behind on the connection decides what comes next.
 void http1_server::complete() {
     const bool whole = phase_ == phase::waiting && request_whole_;
@@ -283,7 +292,7 @@ void http1_server::complete() {
 
 void http1_server::next_request() {
     phase_ = phase::idle;
-    response_done_ = aborted_ = until_close_ = chunked_ = false;
+    responding_ = response_done_ = aborted_ = until_close_ = chunked_ = false;
     need_more_ = false;
     framing_ = {};
     scratch_.reset();
@@ -367,6 +376,10 @@ void http1_server::read_expired() {
         case reading::none: return;
         case reading::idle:
         case reading::linger: return close(false);
+        case reading::gone:
+            if (!stream_ || window_out_ > 0) return watch_for_gone();
+            end_stream({PK_END_CLIENT_ABORT, "client_closed"});
+            return close(false);
         case reading::head:
             if (!stream_) return close(false);  // It never said a word.
             keep_ = false;

@@ -38,6 +38,8 @@ class http1_server final : public net::io_target,
 public:
     static constexpr std::size_t linger_bytes_max = 64 * 1024;
     static constexpr std::uint64_t rate_min = 240;  // Bytes a second.
+    // A client that has closed its side, while its response is under way and silent: gone after this long.
+    static constexpr net::nanoseconds gone_after = std::chrono::milliseconds(800);
 
     // Takes the fd.
     http1_server(context& c, connection_keeper& keeper, int fd, std::uint32_t listener,
@@ -56,7 +58,7 @@ public:
 
 private:
     enum class phase : std::uint8_t { idle, head, body, waiting, lingering, closed };
-    enum class reading : std::uint8_t { none, head, idle, body, linger };
+    enum class reading : std::uint8_t { none, head, idle, body, gone, linger };
 
     void send_informational(std::uint32_t status, const http::fields& fields) override;
     void send_head(const response_out& head) override;
@@ -65,6 +67,9 @@ private:
     std::size_t queued() const noexcept override { return out_.bytes(); }
     void abort(base::end_reason why) override;
     void resume_request() override;
+    int splice_target() noexcept override;
+    void spliced(std::uint64_t n) override;
+    void splice_waits() override;
     void send_continue() override;
 
     void run_deferred() override;
@@ -86,6 +91,8 @@ private:
     void linger();
     void discard();
     void close(bool with_reset);
+    void watch_for_gone();
+    void watch_writing();
     void time_reading(reading what, net::nanoseconds after);
     static void on_read_timer(void* self);
     static void on_write_timer(void* self);
@@ -113,10 +120,12 @@ private:
     bool keep_ = true;         // Another request may follow.
     bool chunked_ = false;     // The response.
     bool until_close_ = false;
+    bool responding_ = false;  // Its head has been sent.
     bool response_done_ = false;
     bool aborted_ = false;
     bool continued_ = false;
     bool draining_ = false;
+    bool splice_waits_ = false;
     stream* stream_ = nullptr;
     base::input_buffer in_;
     base::slice_queue out_;

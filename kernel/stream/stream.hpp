@@ -22,8 +22,11 @@
 #include "kernel/stream/edges.hpp"
 #include "kernel/stream/forward.hpp"
 #include "kernel/stream/slot.hpp"
+#include "kernel/stream/variables.hpp"
 
 namespace pkernel::stream {
+
+class subrequest;
 
 class stream {
 public:
@@ -78,6 +81,7 @@ public:
     void response_data(base::slice data);
     void response_end();
     bool wants_response() noexcept;
+    void pause_response() noexcept { response_.paused = true; }
     // What waits for the handler was drained.
     void request_drained();
     // The stream cannot be served: an error page if the head has not gone out, else a cut.
@@ -89,10 +93,25 @@ public:
 
     context& in() noexcept { return context_; }
     const site& where() const noexcept { return *site_; }
+    const std::shared_ptr<site>& shared_site() const noexcept { return site_; }
     const route_plan* route() const noexcept { return route_; }
     const listener_plan& listener() const noexcept { return *listener_; }
     pk_stream* reader() noexcept { return &reader_.handle; }
     bool response_has_body() const noexcept;
+
+    // --- for subrequests (stream_child.cpp) ---------------------------------------------------------------
+    subrequest* children = nullptr;  // That this one waits for.
+    std::uint8_t depth = 0;          // 0: a client's; else a subrequest of one whose depth is one less.
+    void route_child(const route_plan* direct, const slot* behind);
+    void begin_child();
+
+    // --- for variables ------------------------------------------------------------------------------------
+    made_value* made_values = nullptr;
+    bool ended() const noexcept { return ended_; }
+    base::end_reason end_reason() const noexcept { return end_; }
+    std::string_view upstream_name() const noexcept { return forward_.upstream_name(); }
+    std::string_view endpoint_name() const noexcept { return forward_.endpoint_name(); }
+    std::uint32_t attempts() const noexcept { return forward_.attempts(); }
 
     // --- for the host's functions -------------------------------------------------------------------------
     friend struct host_calls;

@@ -1,5 +1,6 @@
 #include "kernel/upstream/connection.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -340,10 +341,23 @@ std::uint64_t connection::spliceable() const noexcept {
     return fits && in_.empty() ? left_ : 0;
 }
 
-void connection::spliced(std::uint64_t n) {
-    left_ -= n;
-    time(timing::stall, what_.limits->stall);
-    if (left_ == 0) finish_response();
+std::int64_t connection::splice_into(int pipe, std::size_t most) {
+    if (!readable_) return 0;
+    const auto want = std::min<std::uint64_t>(most, left_);
+    ssize_t n;
+    do n = ::splice(fd_, nullptr, pipe, nullptr, want, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        left_ -= static_cast<std::uint64_t>(n);
+        time(timing::stall, what_.limits->stall);
+        return n;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        readable_ = false;
+        return 0;
+    }
+    fail(n == 0 ? failure_kind::closed : failure_kind::reset);
+    return -1;
 }
 
 void connection::time(timing what, net::nanoseconds after) {

@@ -49,7 +49,8 @@ public:
     virtual void on_send_drained() = 0;
     // The connection is closed; the user lets go of it (it retires itself).
     virtual void on_failure(const failure& why) = 0;
-    // Whether more body may be handed over now; after a no, resume_reading() begins again.
+    // Whether more body may be handed over now; after a no, resume_reading() begins again. A user that takes the
+    // body past the connection (splice_into) does so here, and says no.
     virtual bool wants_data() = 0;
 
 protected:
@@ -116,12 +117,12 @@ public:
     bool got_anything() const noexcept { return got_bytes_; }
     int fd() const noexcept { return fd_; }
 
-    // Splice (stream/splice.hpp): the body's bytes left on the socket when nothing of it is buffered here.
+    // The body's bytes left on the socket when none of it is buffered here and its length is known; else 0.
     std::uint64_t spliceable() const noexcept;
-    // `n` of them were taken past this object.
-    void spliced(std::uint64_t n);
-    bool readable() const noexcept { return readable_; }
-    void set_unreadable() noexcept { readable_ = false; }
+    // Moves up to `most` of them into a pipe. 0: none are there now; -1: on_failure was called. When the last has
+    // left the pipe, finish_spliced() ends the response.
+    std::int64_t splice_into(int pipe, std::size_t most);
+    void finish_spliced() { finish_response(); }
 
     void on_io(std::uint32_t events) override;
 

@@ -1,0 +1,40 @@
+// Moves the rest of a response's body from the origin's socket to the client's by splice(2).
+//
+// For bodies of known length that nobody needs to look at, when at least `bytes_min` are still to come. Whatever
+// stands in the way (no pipe, bytes queued before it, a chain that looks), the body is copied instead.
+
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/net/pipe_pool.hpp"
+#include "kernel/stream/edges.hpp"
+#include "kernel/upstream/connection.hpp"
+
+namespace pkernel::stream {
+
+class splicer {
+public:
+    static constexpr std::uint64_t bytes_min = 64 * 1024;
+
+    enum class outcome : std::uint8_t {
+        waits_origin,  // Until the origin's socket is readable.
+        waits_client,  // Until the client's is writable.
+        done,          // The whole body is through; the pipe is given back.
+        failed         // The origin's connection has told its user why, and is gone.
+    };
+
+    bool active() const noexcept { return static_cast<bool>(pipe_); }
+    // False: copy.
+    bool begin(net::pipe_pool& pipes);
+    // Moves what can be moved. `to` is the client's socket.
+    outcome pump(upstream::connection& from, downstream& client, int to);
+    void end() noexcept;
+
+private:
+    net::pipe_pool* pipes_ = nullptr;
+    net::pipe pipe_;
+    std::uint64_t held_ = 0;  // In the pipe.
+};
+
+}  // namespace pkernel::stream
