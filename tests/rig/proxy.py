@@ -31,12 +31,14 @@ def build_dir():
     return Path(os.environ.get("PKERNEL_BUILD") or Path(__file__).parents[2] / "build")
 
 
-def command():
+def command(args):
+    """The words that run the proxy with these; its own plugins unless they say where plugins are."""
     if os.environ.get("PKERNEL_COMMAND"):
-        return shlex.split(os.environ["PKERNEL_COMMAND"])
+        return shlex.split(os.environ["PKERNEL_COMMAND"]) + args
     build = build_dir()
     prefix = ["setarch", "-R"] if "tsan" in build.name else []
-    return prefix + [str(build / "pkernel"), "--plugins-dir", str(build / "plugins")]
+    places = [] if "--plugins-dir" in args else ["--plugins-dir", str(build / "plugins")]
+    return prefix + [str(build / "pkernel"), *places, *args]
 
 
 def _child_setup():
@@ -63,7 +65,7 @@ class Proxy:
 
     def start(self, wait=20):
         self.process = subprocess.Popen(
-            self.prefix + command() + self.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            self.prefix + command(self.args), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, cwd=self.dir, env=self.env, start_new_session=True,
             preexec_fn=self._child_setup)
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -191,7 +193,7 @@ def run_to_exit(config=None, args=(), wait=20, env=None):
             file = Path(folder) / "pk.yaml"
             file.write_text(config.replace("$TMP", folder))
             words += ["--config", str(file)]
-        done = subprocess.run(command() + words, stdin=subprocess.DEVNULL, capture_output=True,
+        done = subprocess.run(command(words), stdin=subprocess.DEVNULL, capture_output=True,
                               cwd=folder, timeout=wait * SLOW, preexec_fn=_child_setup,
                               env={**os.environ, **(env or {})})
         return done.returncode, done.stderr.decode("utf-8", "replace"), done.stdout.decode()
