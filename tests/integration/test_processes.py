@@ -1,8 +1,12 @@
 """Processes: start, stop, crash, exit codes (F27, F28, F36, section G, design-details 3, 20)."""
+import fcntl
 import os
+import select
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -10,7 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import loss_client, pkrig  # noqa: E402
-from rig.pkrig import SLOW, Origin, Proxy, Taken, run_to_exit  # noqa: E402
+from rig.pkrig import SLOW, Origin, Proxy, Refusing, Taken, run_to_exit  # noqa: E402
+from rig.proxy import command  # noqa: E402
 
 RESPOND = """
 listeners:
@@ -26,6 +31,18 @@ upstreams:
   app: {{ endpoints: [ "127.0.0.1:{port}" ] }}
 routes:
   - match: {{ path: / }}
+    forward: app
+"""
+UNIX = """
+listeners:
+  - { name: web, address: "127.0.0.1:0" }
+  - { name: sock, address: "unix:$TMP/pk.sock" }
+upstreams:
+  app: { endpoints: [ "unix:$TMP/pk.sock" ] }
+routes:
+  - match: { listener: sock }
+    handler: { respond: { status: 200, body: "sock" } }
+  - match: { path: / }
     forward: app
 """
 ANY_PORT = RESPOND.format(address="127.0.0.1:0")
@@ -67,6 +84,43 @@ class Start(unittest.TestCase):
             sock = socket.create_connection(("::1", proxy.port()), 5)
             self.assertTrue(ask(0, sock=sock)[1].startswith(b"HTTP/1.1 200"))
             sock.close()
+
+    def test_a_port_alone_is_both_families(self):
+        with Proxy(RESPOND.format(address=":0")) as proxy:
+            for host in ("127.0.0.1", "::1"):
+                sock = socket.create_connection((host, proxy.port()), 5)
+                self.assertTrue(ask(0, sock=sock)[1].startswith(b"HTTP/1.1 200"), host)
+                sock.close()
+
+    def test_ipv4_alone_is_not_ipv6(self):
+        with Proxy(RESPOND.format(address="127.0.0.1:0")) as proxy:
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(("::1", proxy.port()), 5)
+
+    def test_a_unix_socket_as_listener_and_as_endpoint(self):
+        """The proxy is its own origin, over a path; the file is gone after the end, a stale one is replaced."""
+        for _ in range(2):
+            with Proxy(UNIX) as proxy:
+                path = Path(proxy.address("sock").removeprefix("unix:"))
+                with socket.socket(socket.AF_UNIX) as sock:
+                    sock.connect(str(path))
+                    self.assertTrue(ask(0, sock=sock)[1].startswith(b"HTTP/1.1 200"))
+                sock, data = ask(proxy.port("web"))
+                sock.close()
+                self.assertTrue(data.startswith(b"HTTP/1.1 200"), data)
+            self.assertFalse(path.exists())
+
+    def test_a_stale_unix_socket_is_replaced_a_live_one_is_not(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/pk.sock"
+            with socket.socket(socket.AF_UNIX) as other:
+                other.bind(path)
+                other.listen()
+                code, err, _ = run_to_exit(RESPOND.format(address=f"unix:{path}"))
+                self.assertEqual(code, 4, err)
+            with Proxy(RESPOND.format(address=f"unix:{path}")), socket.socket(socket.AF_UNIX) as sock:
+                sock.connect(path)
+                self.assertTrue(ask(0, sock=sock)[1].startswith(b"HTTP/1.1 200"))
 
     def test_all_descriptors_are_close_on_exec(self):
         with Proxy(ANY_PORT) as proxy:
@@ -173,6 +227,37 @@ class Stop(unittest.TestCase):
             proxy.signal(number)
             self.assertEqual(proxy.wait_exit(5), 0, proxy.log)
 
+    def test_the_second_signal_ends_it_at_once_whatever_the_two_are(self):
+        for first, second in ((signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)):
+            self.origin.heads.clear()
+            proxy = self.proxy(workers=1)
+            sock = socket.create_connection(("127.0.0.1", proxy.port()), 10)
+            sock.sendall(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
+            while not self.origin.heads:
+                time.sleep(0.001)
+            proxy.signal(first)
+            proxy.wait_log("draining", 5 * SLOW)
+            self.assertIsNone(proxy.process.poll())
+            proxy.signal(second)
+            start = time.monotonic()
+            self.assertEqual(proxy.wait_exit(5), 0, proxy.log)
+            self.assertLess(time.monotonic() - start, 1 * SLOW)
+            sock.close()
+
+    def test_an_idle_connection_gets_its_next_answer_while_it_drains(self):
+        """With Connection: close, rather than a reset in the face of a request that is under way."""
+        proxy = self.proxy(workers=1)
+        busy = socket.create_connection(("127.0.0.1", proxy.port()), 10)
+        busy.sendall(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
+        idle, _ = ask(proxy.port(), "/ok")
+        proxy.signal(signal.SIGTERM)
+        proxy.wait_log("draining", 5 * SLOW)
+        data = ask(0, "/ok", idle)[1]
+        self.assertTrue(data.startswith(b"HTTP/1.1 200"), data)
+        self.assertIn(b"connection: close", data.lower())
+        for sock in (busy, idle):
+            sock.close()
+
     def test_what_is_in_flight_is_finished(self):
         proxy = self.proxy(workers=1)
         sock = socket.create_connection(("127.0.0.1", proxy.port()), 10)
@@ -229,6 +314,80 @@ class Stop(unittest.TestCase):
         self.assertLessEqual(lost.pop("closed_reused", 0), 4, result)
         self.assertEqual(lost, {}, result)
         self.assertGreater(result["ok"], 100, result)
+
+
+class Outlets(unittest.TestCase):
+    """F30: nobody reads what it writes; logs are moved away."""
+
+    LOGGED = RESPOND.format(address="127.0.0.1:0") + "logs: [ access_log: { format: json, path: $TMP/access.log } ]\n"
+
+    def test_a_log_that_was_moved_is_opened_anew_on_usr1(self):
+        with Proxy(self.LOGGED) as proxy:
+            log, old = proxy.dir / "access.log", proxy.dir / "access.log.1"
+            ask(proxy.port(), "/first")[0].close()
+            self.until(lambda: "/first" in log.read_text(), "no line")
+            log.rename(old)
+            proxy.signal(signal.SIGUSR1)
+            self.until(log.exists, "no new file")
+            ask(proxy.port(), "/second")[0].close()
+            self.until(lambda: "/second" in log.read_text(), "no line in the new file")
+            self.assertNotIn("/second", old.read_text())
+
+    def test_a_full_disk_for_the_log_costs_no_request(self):
+        config = self.LOGGED.replace("$TMP/access.log", "/dev/full")
+        with Proxy(config) as proxy:
+            for i in range(200):
+                sock, data = ask(proxy.port(), f"/{i}")
+                sock.close()
+                self.assertTrue(data.startswith(b"HTTP/1.1 200"), data)
+
+    def test_nobody_reads_stderr(self):
+        """A pipe that is full, then one whose reader has gone."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "pk.yaml"
+            file.write_text(FORWARD.format(port=self.dead_port()).replace("127.0.0.1:0", f"unix:{folder}/s"))
+            ends = os.pipe()
+            fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, 4096)
+            os.set_blocking(ends[1], False)
+            process = subprocess.Popen(command(["--config", str(file), "--workers", "1", "--log-level", "debug"]),
+                                       stdin=subprocess.DEVNULL, stdout=ends[1], stderr=ends[1])
+            self.addCleanup(process.kill)
+            self.until(lambda: b"ready" in self.peek(ends[0]), "not ready")
+            try:
+                while os.write(ends[1], b"x" * 100):
+                    pass
+            except BlockingIOError:
+                pass
+            self.ask_many(f"{folder}/s")
+            os.close(ends[0])
+            self.ask_many(f"{folder}/s")
+            process.terminate()
+            self.assertEqual(process.wait(10 * SLOW), 0)
+            os.close(ends[1])
+
+    def dead_port(self):
+        dead = Refusing()
+        self.addCleanup(dead.close)
+        return dead.port
+
+    def peek(self, fd):
+        """What is in the pipe, which keeps it all."""
+        ready = select.select([fd], [], [], 0.01)[0]
+        self.seen = getattr(self, "seen", b"") + (os.read(fd, 4096) if ready else b"")
+        return self.seen
+
+    def ask_many(self, path):
+        for _ in range(300):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.settimeout(5 * SLOW)
+                sock.connect(path)
+                self.assertTrue(ask(0, sock=sock)[1].startswith(b"HTTP/1.1 502"))
+
+    def until(self, condition, what):
+        deadline = time.monotonic() + 5 * SLOW
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.005)
 
 
 class Crash(unittest.TestCase):

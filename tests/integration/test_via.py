@@ -18,6 +18,17 @@ routes:
     forward: app
 """
 
+ITSELF = """
+listeners:
+  - { name: web, address: "127.0.0.1:0" }
+  - { name: again, address: "unix:$TMP/again.sock" }
+upstreams:
+  app: { endpoints: [ "unix:$TMP/again.sock" ] }
+routes:
+  - match: { path: / }
+    forward: app
+"""
+
 
 class Loop(unittest.TestCase):
     def setUp(self):
@@ -49,6 +60,17 @@ class Loop(unittest.TestCase):
         for fields in (f"Via: 1.1 {name}, 1.1 {name}\r\n", f"Via: 1.1 {name}\r\nVia: 1.0 other, 1.1 {name} (x)\r\n"):
             self.assertEqual(self.status(fields), 508)
         self.assertEqual(len(self.origin.heads), seen)
+
+    def test_a_proxy_that_is_its_own_origin(self):
+        """The loop itself, over a unix socket: 508 comes back through it, and it ends."""
+        with Proxy(ITSELF) as proxy:
+            async def ask():
+                link = Link(Plan(port=proxy.port("web")))
+                reply = await link.ask("GET", "/round", b"", True)
+                link.close()
+                return reply.status
+
+            self.assertEqual(asyncio.run(asyncio.wait_for(ask(), 10)), 508)
 
     def test_other_names_are_none_of_our_business(self):
         name = self.pseudonym()
