@@ -66,6 +66,7 @@ public:
         if (out_.errors() == 0) {
             make_listeners();
             make_routes();
+            make_direct_routes();
             plan_->logs = logs(conf_->logs);
         }
         make_router();
@@ -185,6 +186,22 @@ private:
                 r->handler->hooks = r->handler->instance->table<pk_handler>();
             }
             plan_->routes.push_back(std::move(r));
+        }
+    }
+
+    // A subrequest's body lies in memory already, so it has no limit of a route.
+    void make_direct_routes() {
+        static const config::route plain = [] {
+            config::route r;
+            r.limits = {UINT64_MAX, 0, {}};
+            return r;
+        }();
+        for (std::uint32_t i = 0; i < plan_->upstreams.size(); ++i) {
+            auto r = std::make_unique<stream::route_plan>();
+            r->conf = &plain;
+            r->upstream = i;
+            r->exchange = exchange_limits(conf_->upstreams[i], plain);
+            plan_->direct.push_back(std::move(r));
         }
     }
 

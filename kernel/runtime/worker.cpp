@@ -7,7 +7,7 @@
 #include "kernel/base/log.hpp"
 #include "kernel/plugin/this_thread.hpp"
 #include "kernel/runtime/crash_signals.hpp"
-#include "kernel/stream/stream_services.hpp"
+#include "kernel/stream/subrequest.hpp"
 
 namespace pkernel::runtime {
 
@@ -63,7 +63,9 @@ bool worker::enter() {
     return true;
 }
 
-void worker::leave() {
+void worker::leave(stream::services_of_thread& here) {
+    here.close();
+    loop_.run_once();
     for (const auto& l : setup_.plan->all_logs)
         if (l->hooks.tick) l->hooks.tick(l->instance->self(), setup_.index);
     while (!entered_.empty()) {
@@ -75,9 +77,11 @@ void worker::leave() {
 void worker::run(const std::function<void(bool)>& started) {
     plugin::become_worker(setup_.index);
     const crash_stack own_stack(1 + setup_.index);
-    const stream::services_of_thread here(context_);
+    stream::services_of_thread here(context_);
+    if (setup_.offload)
+        context_.offload = std::make_unique<stream::offload_port>(context_, *setup_.offload);
     if (!enter()) {
-        leave();
+        leave(here);
         return started(false);
     }
     context_.current = make_site();
@@ -91,7 +95,7 @@ void worker::run(const std::function<void(bool)>& started) {
     acceptors_.clear();
     context_.connections.close_all();
     loop_.run_once();
-    leave();
+    leave(here);
     context_.current.reset();
 }
 

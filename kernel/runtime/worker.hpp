@@ -16,6 +16,8 @@
 #include "kernel/runtime/acceptor.hpp"
 #include "kernel/stream/context.hpp"
 #include "kernel/stream/http1_server.hpp"
+#include "kernel/stream/offload_pool.hpp"
+#include "kernel/stream/stream_services.hpp"
 
 namespace pkernel::runtime {
 
@@ -27,6 +29,7 @@ struct worker_setup {
     std::vector<std::pair<std::uint32_t, base::unique_fd>> sockets;
     std::uint64_t connections_max = 0;
     std::string via;
+    stream::offload_pool* offload = nullptr;  // Outlives the worker.
 };
 
 class worker final : private accept_target, private stream::connection_keeper {
@@ -52,7 +55,7 @@ private:
     void connection_closed(stream::http1_server& c) override;
 
     bool enter();
-    void leave();
+    void leave(stream::services_of_thread& here);
     std::shared_ptr<stream::site> make_site();
     void drain();
     void end_if_drained();

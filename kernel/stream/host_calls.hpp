@@ -9,6 +9,9 @@
 
 namespace pkernel::stream {
 
+// Whether only the kernel writes the field of that id.
+bool is_kernels_field(std::uint32_t id) noexcept;
+
 struct host_calls {
     static const pk_stream_api* table() noexcept;
 

@@ -7,10 +7,8 @@
 
 namespace pkernel::stream {
 
-namespace {
-
 // Framing and connection are the kernel's.
-bool is_kernels(std::uint32_t id) noexcept {
+bool is_kernels_field(std::uint32_t id) noexcept {
     switch (id) {
         case PK_FIELD_CONTENT_LENGTH:
         case PK_FIELD_TRANSFER_ENCODING:
@@ -24,8 +22,6 @@ bool is_kernels(std::uint32_t id) noexcept {
         default: return false;
     }
 }
-
-}  // namespace
 
 const pk_request* host_calls::request(pk_stream* s) { return &slot::of(s).owner->request; }
 
@@ -74,7 +70,7 @@ pk_status host_calls::changeable(slot& s, std::uint32_t which, std::uint32_t id,
     if (!*out || which == PK_FIELDS_CLAIMED || n.empty() || !http::is_token(n) ||
         !http::is_field_value(http::to_view(value)))
         return PK_INVALID;
-    if (is_kernels(id != PK_FIELD_OTHER ? id : http::field_id(n))) return PK_INVALID;
+    if (is_kernels_field(id != PK_FIELD_OTHER ? id : http::field_id(n))) return PK_INVALID;
     const bool response = which == PK_FIELDS_RESPONSE || which == PK_FIELDS_RESPONSE_TRAILERS;
     const int d = response ? PK_RESPONSE : PK_REQUEST;
     bool legal = true;

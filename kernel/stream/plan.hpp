@@ -81,6 +81,7 @@ struct generation {
     std::vector<std::unique_ptr<upstream::upstream>> upstreams;
     std::vector<std::unique_ptr<listener_plan>> listeners;
     std::vector<std::unique_ptr<route_plan>> routes;
+    std::vector<std::unique_ptr<route_plan>> direct;  // By upstream: no filter, for subrequests.
     std::unique_ptr<route_finder> router;
     std::vector<std::shared_ptr<log_plan>> logs;
     std::vector<std::shared_ptr<log_plan>> all_logs;  // Those of listeners and routes too, once each.

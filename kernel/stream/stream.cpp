@@ -9,6 +9,7 @@
 #include "kernel/stream/local_reply.hpp"
 #include "kernel/stream/record.hpp"
 #include "kernel/stream/stream_call.hpp"
+#include "kernel/stream/subrequest.hpp"
 #include "kernel/stream/waker_table.hpp"
 
 namespace pkernel::stream {
@@ -161,6 +162,7 @@ void stream::request_failed(std::uint32_t status, base::end_reason why, std::str
 
 void stream::finish() {
     ended_ = true;
+    if (children) subrequest_table::end_children(*this);
     forward_.cancel();
     for (std::uint16_t i = 0; i < slot_count_; ++i) {
         slot& s = *slots_[i];
@@ -179,6 +181,7 @@ void stream::finish() {
 
 void stream::write_records() {
     const auto& top = site_->plan->logs;
+    if (depth > 0) return;
     if (top.empty() && listener_->logs.empty() && (!route_ || route_->logs.empty())) return;
     pk_record r{};
     fill_record(*this, r);
@@ -208,6 +211,8 @@ void stream::reset() {
     for (http::fields* f : {&head.headers, &request_trailers, &response.headers, &response_trailers,
                             &claimed_, &informational_})
         f->forget();
+    made_values = nullptr;
+    depth = 0;
     arena.reset();
     site_.reset();
     route_ = nullptr;

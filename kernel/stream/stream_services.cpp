@@ -1,10 +1,15 @@
 #include "kernel/stream/stream_services.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 
 #include "kernel/plugin/host.hpp"
+#include "kernel/stream/offload_pool.hpp"
 #include "kernel/stream/stream.hpp"
 #include "kernel/stream/stream_call.hpp"
+#include "kernel/stream/subrequest.hpp"
+#include "kernel/stream/variables.hpp"
 #include "kernel/stream/waker_table.hpp"
 #include "pkernel/abi/timer.h"
 #include "pkernel/abi/waker.h"
@@ -126,6 +131,27 @@ void cancel_on_worker(const pk_host* host, std::uint64_t id) {
     if (this_context) erase_timer(host, id);
 }
 
+// --- offload ------------------------------------------------------------------------------------------------
+
+pk_job whole(const pk_job& given) {
+    pk_job all{};
+    std::memcpy(&all, &given, std::min<std::size_t>(given.size, sizeof all));
+    return all;
+}
+
+pk_status submit(pk_stream* h, const pk_job* job) {
+    slot& s = slot::of(h);
+    auto* port = s.owner->in().offload.get();
+    if (!port || s.owner->ended() || !(s.filter || s.handler)) return PK_WRONG_STATE;
+    return port->submit(s, whole(*job));
+}
+
+pk_status submit_on_worker(const pk_host*, const pk_job* job) {
+    auto* port = this_context ? this_context->offload.get() : nullptr;
+    if (!port) return PK_WRONG_STATE;
+    return port->submit_on_worker(whole(*job));
+}
+
 }  // namespace
 
 void provide_services(plugin::services& to) {
@@ -134,18 +160,28 @@ void provide_services(plugin::services& to) {
     static const pk_waker_service wakers{sizeof wakers, 0, &make_waker, &wake};
     to.provide(PK_TIMER_ID, &timers);
     to.provide(PK_WAKER_ID, &wakers);
+    to.provide(PK_VARIABLES_ID, variables::table());
+    static const pk_offload offload{sizeof offload, 0, &submit, &submit_on_worker};
+    to.provide(PK_OFFLOAD_ID, &offload);
+    to.provide(PK_SUBREQUEST_ID, subrequest_service());
 }
 
-services_of_thread::services_of_thread(context& c) : worker_(c.worker) {
+services_of_thread::services_of_thread(context& c) : context_(c) {
     this_context = &c;
     worker_timers = new std::vector<std::unique_ptr<worker_timer>>;
-    tables[worker_].store(c.wakers.get(), std::memory_order_release);
+    tables[c.worker].store(c.wakers.get(), std::memory_order_release);
 }
 
 services_of_thread::~services_of_thread() {
-    tables[worker_].store(nullptr, std::memory_order_release);
+    tables[context_.worker].store(nullptr, std::memory_order_release);
     delete std::exchange(worker_timers, nullptr);
     this_context = nullptr;
+}
+
+void services_of_thread::close() {
+    context_.subrequests->close();
+    context_.offload.reset();
+    worker_timers->clear();
 }
 
 context* services_of_thread::current() noexcept { return this_context; }

@@ -1,4 +1,5 @@
-// The services that belong to streams and workers: pk.timer/1, pk.waker/1, pk.variables/1, pk.offload/1.
+// The services that belong to streams and workers: pk.timer/1, pk.waker/1, pk.variables/1, pk.offload/1,
+// pk.subrequest/1.
 
 #pragma once
 
@@ -21,8 +22,12 @@ public:
 
     static context* current() noexcept;
 
+    // Before the first worker_exit: what belongs to instances on this worker ends, with its last callback. No
+    // stream runs any more.
+    void close();
+
 private:
-    const std::uint32_t worker_;
+    context& context_;
 };
 
 }  // namespace pkernel::stream

@@ -50,6 +50,11 @@ void waker_table::forget(slot& s) noexcept {
     s.waker = UINT32_MAX;
 }
 
+slot* waker_table::find(pk_waker w) const noexcept {
+    const place* p = at(static_cast<std::uint32_t>(w.place));
+    return p && p->life.load(std::memory_order_relaxed) == w.life ? p->who : nullptr;
+}
+
 bool waker_table::ring(pk_waker w) {
     place* p = at(static_cast<std::uint32_t>(w.place));
     if (!p) return false;

@@ -26,6 +26,8 @@ public:
     // A waker for `s`; makes its place the first time. place UINT64_MAX: the table is full (2^20 handles).
     pk_waker make(slot& s);
     void forget(slot& s) noexcept;
+    // The handle that made it, if it still lives.
+    slot* find(pk_waker w) const noexcept;
 
     // [any] False: no waker that make returned.
     bool ring(pk_waker w);

@@ -1,0 +1,130 @@
+#include "kernel/stream/offload_pool.hpp"
+
+#include <pthread.h>
+
+#include "kernel/stream/context.hpp"
+#include "kernel/stream/stream.hpp"
+#include "kernel/stream/stream_call.hpp"
+
+namespace pkernel::stream {
+
+offload_pool::~offload_pool() {
+    {
+        const std::lock_guard hold(mutex_);
+        ending_ = true;
+    }
+    ready_.notify_all();
+    for (auto& t : threads_) t.join();
+}
+
+bool offload_pool::push(offload_job& job) {
+    {
+        const std::lock_guard hold(mutex_);
+        if (queue_.size() >= queue_max) return false;
+        queue_.push_back(&job);
+        // One thread until there is more to do than one can.
+        if (threads_.size() < threads_max && queue_.size() > threads_.size())
+            threads_.emplace_back([this] { work(); });
+    }
+    ready_.notify_one();
+    return true;
+}
+
+void offload_pool::work() {
+    ::pthread_setname_np(::pthread_self(), "pk-offload");
+    std::unique_lock hold(mutex_);
+    for (;;) {
+        ready_.wait(hold, [this] { return ending_ || !queue_.empty(); });
+        if (queue_.empty()) return;
+        offload_job& job = *queue_.front();
+        queue_.pop_front();
+        hold.unlock();
+        job.abi.run(job.abi.arg);
+        job.port->back(job);
+        hold.lock();
+    }
+}
+
+// --- the port ------------------------------------------------------------------------------------------------
+
+offload_port::offload_port(context& c, offload_pool& pool)
+    : context_(c),
+      pool_(pool),
+      bell_(c.loop, [](void* self) { static_cast<offload_port*>(self)->deliver(); }, this) {}
+
+offload_port::~offload_port() {
+    out_.for_each([](offload_job& j) { j.dropping = true; });
+    while (!out_.empty()) {
+        {
+            std::unique_lock hold(waiting_);
+            came_back_.wait(hold, [this] { return back_.load(std::memory_order_acquire); });
+        }
+        deliver();
+    }
+    const std::lock_guard last(waiting_);  // Whoever brought the last one has let go of us.
+}
+
+pk_status offload_port::submit(slot& s, const pk_job& job) {
+    auto made = std::make_unique<offload_job>();
+    made->abi = job;
+    made->who = context_.wakers->make(s);
+    if (made->who.place == UINT64_MAX) return PK_NO_MEMORY;
+    made->pinned = s.owner->shared_site();
+    return push(std::move(made));
+}
+
+pk_status offload_port::submit_on_worker(const pk_job& job) {
+    auto made = std::make_unique<offload_job>();
+    made->abi = job;
+    made->on_worker = true;
+    made->pinned = context_.current;  // Null in worker_init.
+    return push(std::move(made));
+}
+
+pk_status offload_port::push(std::unique_ptr<offload_job> job) {
+    if (!job->abi.run || !job->abi.done || !job->abi.drop) return PK_INVALID;
+    job->port = this;
+    if (!pool_.push(*job)) return PK_NO_MEMORY;
+    out_.push_back(*job.release());
+    return PK_OK;
+}
+
+void offload_port::back(offload_job& job) noexcept {
+    const std::lock_guard hold(waiting_);
+    offload_job* head = back_.load(std::memory_order_relaxed);
+    do job.next_back = head;
+    while (!back_.compare_exchange_weak(head, &job, std::memory_order_release));
+    bell_.ring();
+    came_back_.notify_one();
+}
+
+// In the order in which they were done.
+void offload_port::deliver() {
+    offload_job* last = back_.exchange(nullptr, std::memory_order_acquire);
+    offload_job* first = nullptr;
+    while (last) {
+        offload_job* before = last->next_back;
+        last->next_back = first;
+        first = last;
+        last = before;
+    }
+    while (first) {
+        offload_job* next = first->next_back;
+        settle(*first);
+        first = next;
+    }
+}
+
+void offload_port::settle(offload_job& job) {
+    job.unlink();
+    const std::unique_ptr<offload_job> owned(&job);
+    const pk_job& abi = job.abi;
+    if (job.on_worker && !job.dropping) return abi.done(nullptr, abi.arg);
+    slot* s = job.dropping ? nullptr : context_.wakers->find(job.who);
+    if (!s) return abi.drop(abi.arg);
+    stream& o = *s->owner;
+    o.call(*s, [&](pk_stream* h) { abi.done(h, abi.arg); });
+    o.advance();
+}
+
+}  // namespace pkernel::stream

@@ -1,0 +1,94 @@
+// pk.offload/1: two threads for work that may block, and each worker's port through which the results come back.
+//
+// A job is queued by a worker and comes back to that worker, whatever becomes of the stream or instance that it was
+// for: the port knows all its jobs, and outlives them. Threads start with the first job.
+
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "kernel/base/list.hpp"
+#include "kernel/net/loop.hpp"
+#include "kernel/stream/waker_table.hpp"
+#include "pkernel/abi/offload.h"
+
+namespace pkernel::stream {
+
+struct context;
+struct site;
+struct slot;
+class offload_port;
+
+// Owned by its port. What run may touch is `abi` alone.
+struct offload_job : base::list_hook<offload_job> {
+    pk_job abi{};
+    offload_port* port = nullptr;
+    offload_job* next_back = nullptr;
+    bool on_worker = false;        // Or:
+    pk_waker who{UINT64_MAX, 0};   // tells whether the handle still lives.
+    bool dropping = false;
+    std::shared_ptr<site> pinned;  // So that the instance outlives its job.
+};
+
+// The threads. One a process; any thread may call it.
+class offload_pool {
+public:
+    static constexpr unsigned threads_max = 2;
+    static constexpr std::size_t queue_max = 1024;
+
+    offload_pool() = default;
+    offload_pool(const offload_pool&) = delete;
+    offload_pool& operator=(const offload_pool&) = delete;
+    // Requires that every port is gone.
+    ~offload_pool();
+
+    // False: the queue is full.
+    bool push(offload_job& job);
+
+private:
+    void work();
+
+    std::mutex mutex_;
+    std::condition_variable ready_;
+    std::deque<offload_job*> queue_;
+    std::vector<std::thread> threads_;
+    bool ending_ = false;
+};
+
+// A worker's own. Its thread only, but for `back`.
+class offload_port {
+public:
+    offload_port(context& c, offload_pool& pool);
+    offload_port(const offload_port&) = delete;
+    offload_port& operator=(const offload_port&) = delete;
+    // Waits until all jobs have run, and drops them: before the first worker_exit.
+    ~offload_port();
+
+    pk_status submit(slot& s, const pk_job& job);
+    pk_status submit_on_worker(const pk_job& job);
+
+    // [pool] The job has run.
+    void back(offload_job& job) noexcept;
+
+private:
+    pk_status push(std::unique_ptr<offload_job> job);
+    void deliver();
+    void settle(offload_job& job);
+
+    context& context_;
+    offload_pool& pool_;
+    net::bell bell_;
+    base::list<offload_job, offload_job> out_;  // Queued, running, or on their way back.
+    std::atomic<offload_job*> back_{nullptr};
+    std::mutex waiting_;  // Of the pool's threads; the worker takes it at its end only.
+    std::condition_variable came_back_;
+};
+
+}  // namespace pkernel::stream

@@ -1,0 +1,266 @@
+// From what a plugin asks for to a child stream that is ready to begin; and the service's table.
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "kernel/http/head.hpp"
+#include "kernel/http/target.hpp"
+#include "kernel/stream/host_calls.hpp"
+#include "kernel/stream/stream.hpp"
+#include "kernel/stream/stream_services.hpp"
+#include "kernel/stream/subrequest.hpp"
+
+namespace pkernel::stream {
+
+namespace {
+
+template <class T, class View, class F>
+void each(const View& all, F&& f) {
+    const auto* at = reinterpret_cast<const char*>(all.first);
+    for (std::uint32_t i = 0; i < all.count; ++i, at += all.stride)
+        f(*reinterpret_cast<const T*>(at));
+}
+
+// The method, the parts of the target, the authority. False: one of them is not legal.
+bool set_line(stream& child, const stream* parent, const pk_subrequest& what) {
+    pk_request& r = child.request;
+    base::arena& a = child.arena;
+    const auto method = http::to_view(what.method);
+    r.method_id = http::method_id(method);
+    if (!http::is_token(method) || r.method_id == PK_METHOD_CONNECT ||
+        r.method_id == PK_METHOD_TRACE)
+        return false;
+    r.method = http::to_str(a.copy(method));
+    r.flags = http::method_flags(r.method_id);
+    r.scheme = {"http", 4};
+    if (parent) {
+        r.flags |= parent->request.flags & PK_REQUEST_SECURE;
+        r.scheme = parent->request.flags & PK_REQUEST_SECURE ? pk_str{"https", 5} : r.scheme;
+        r.peer = parent->request.peer;
+        r.client = parent->request.client;
+        r.local = parent->request.local;
+    }
+    const pk_str* authority = &what.authority;
+    if (!authority->size && parent) authority = &parent->request.authority;
+    if (authority->size) {
+        const auto text = a.copy(http::to_view(*authority));
+        std::string_view host;
+        if (!http::read_authority(text, a, host, r.authority_port)) return false;
+        r.authority = http::to_str(text);
+        r.host = http::to_str(host);
+    }
+    std::string_view path, query;
+    if (what.target.size) {
+        const auto target = a.copy(http::to_view(what.target));
+        const auto mark = target.find('?');
+        path = target.substr(0, mark);
+        r.has_query = mark != std::string_view::npos;
+        if (r.has_query) query = target.substr(mark + 1);
+    } else if (parent) {
+        path = a.copy(http::to_view(parent->request.path));
+        query = a.copy(http::to_view(parent->request.query));
+        r.has_query = parent->request.has_query;
+    }
+    http::path_reading reading;
+    if (path.empty() || path[0] != '/' || !http::read_path(path, a, reading)) return false;
+    const auto stray = [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '#'; };
+    if (std::any_of(query.begin(), query.end(), stray)) return false;
+    r.path = http::to_str(path);
+    r.path_normal = http::to_str(reading.normal);
+    r.path_flags = reading.flags;
+    r.query = http::to_str(query);
+    return true;
+}
+
+bool set_fields(stream& child, const pk_subrequest& what) {
+    bool legal = what.fields.count <= stream::fields_max;
+    if (!legal) return false;
+    each<pk_field>(what.fields, [&](const pk_field& f) {
+        const auto name = f.name.size ? http::to_view(f.name) : http::field_name(f.id);
+        const auto value = http::to_view(f.value);
+        const auto id = http::field_id(name);
+        if (!http::is_token(name) || !http::is_field_value(value) || is_kernels_field(id)) {
+            legal = false;
+            return;
+        }
+        child.head.headers.append(child.arena.copy(name), child.arena.copy(value), id);
+    });
+    return legal;
+}
+
+// Slices with a block of this worker are referenced, others copied.
+void set_body(stream& child, const pk_slice_view& from, base::slice_queue& body) {
+    each<pk_slice>(from, [&](const pk_slice& s) {
+        if (!s.size) return;
+        if (s.block)
+            return body.push(base::slice(s.data, s.size, static_cast<base::block*>(s.block)));
+        const auto copy = child.arena.copy({s.data, s.size});
+        body.push(base::slice(copy.data(), copy.size(), nullptr));
+    });
+    pk_request& r = child.request;
+    const bool asks_for_one = r.method_id == PK_METHOD_POST || r.method_id == PK_METHOD_PUT ||
+                              r.method_id == PK_METHOD_PATCH;
+    if (body.empty() && !asks_for_one) return;
+    r.content_length = static_cast<std::int64_t>(body.bytes());
+    if (!body.empty()) r.flags |= PK_REQUEST_HAS_BODY;
+    child.head.headers.append("Content-Length",
+                              child.arena.copy(std::to_string(body.bytes())),
+                              PK_FIELD_CONTENT_LENGTH);
+}
+
+// The struct as this kernel knows it: what an older plugin's lacks is zero.
+pk_subrequest whole(const pk_subrequest& given) {
+    pk_subrequest all{};
+    std::memcpy(&all, &given, std::min<std::size_t>(given.size, sizeof all));
+    return all;
+}
+
+}  // namespace
+
+pk_status subrequest_table::launch(const subrequest_owner& owner, slot* from,
+                                   const pk_subrequest& what, std::uint64_t& id) {
+    constexpr std::uint32_t known = PK_SUB_DETACHED | PK_SUB_REST | PK_SUB_COLLECTED;
+    if (what.flags & ~known || what.endpoint.size) return PK_UNSUPPORTED;
+    if (closed_) return PK_WRONG_STATE;
+    const bool rest = what.flags & PK_SUB_REST, collected = what.flags & PK_SUB_COLLECTED;
+    if (!what.end || (rest && (!from || !from->filter || what.upstream.size)) ||
+        (collected && !owner.parent))
+        return PK_INVALID;
+    stream* parent = from ? from->owner : nullptr;
+    const auto& where = parent ? parent->shared_site() : context_.current;
+    if (!where || where->plan->listeners.empty() || (parent && parent->ended()))
+        return PK_WRONG_STATE;
+    if (count_ >= running_max || (parent && parent->depth >= depth_max)) return PK_NO_MEMORY;
+    const route_plan* direct = nullptr;
+    if (what.upstream.size) {
+        const auto& all = where->plan->upstreams;
+        for (std::size_t i = 0; i < all.size() && !direct; ++i)
+            if (all[i]->name == http::to_view(what.upstream)) direct = where->plan->direct[i].get();
+        if (!direct) return PK_NOT_FOUND;
+    }
+    pk_slice_view content = what.body;
+    if (collected) {
+        const auto& side = from->sides[PK_REQUEST];
+        if (!side.collecting || !side.at) return PK_WRONG_STATE;
+        content = side.at->in.view();
+    }
+
+    auto made = std::make_unique<subrequest>(
+        context_, owner, what, where,
+        parent ? parent->listener() : *where->plan->listeners.front());
+    stream& child = made->child();
+    if (!set_line(child, parent, what) || !set_fields(child, what)) return PK_INVALID;
+    set_body(child, content, made->body());
+    child.depth = static_cast<std::uint8_t>(parent ? parent->depth + 1 : 1);
+    child.route_child(direct, rest ? from : nullptr);
+
+    made->id = id = ++ids_;
+    running_.push_back(*made);
+    ++count_;
+    if (owner.parent) made->next_of_parent = std::exchange(parent->children, made.get());
+    constexpr std::uint64_t longest = 366ull * 86'400 * 1'000'000'000;
+    made.release()->begin(net::nanoseconds(std::min(what.timeout_ns, longest)));
+    return PK_OK;
+}
+
+pk_status subrequest_table::start(slot& s, const pk_subrequest& given, std::uint64_t& id) {
+    if (!s.filter && !s.handler) return PK_WRONG_STATE;  // A handle that only reads.
+    const auto what = whole(given);
+    const auto& instance = *(s.filter ? s.filter->instance : s.handler->instance);
+    subrequest_owner owner{&s, instance.host_api(), instance.number()};
+    if (what.flags & PK_SUB_DETACHED) {
+        owner.parent = nullptr;
+    } else {
+        std::size_t own = 0;
+        for (auto* c = s.owner->children; c; c = c->next_of_parent) own += c->owner().parent == &s;
+        if (own >= per_handle_max) return PK_NO_MEMORY;
+    }
+    return launch(owner, &s, what, id);
+}
+
+pk_status subrequest_table::start_on_worker(const pk_host* host, const pk_subrequest& given,
+                                            std::uint64_t& id) {
+    subrequest_owner owner{nullptr, host, 0};
+    if (context_.current)
+        for (const auto& i : context_.current->plan->instances)
+            if (i->host_api() == host) owner.number = i->number();
+    return launch(owner, nullptr, whole(given), id);
+}
+
+subrequest* subrequest_table::of_parent(const slot& parent, std::uint64_t id) const noexcept {
+    for (auto* c = parent.owner->children; c; c = c->next_of_parent)
+        if (c->id == id && c->owner().parent == &parent) return c;
+    return nullptr;
+}
+
+subrequest* subrequest_table::of_host(const pk_host* host, std::uint64_t id) noexcept {
+    subrequest* found = nullptr;
+    running_.for_each([&](subrequest& s) {
+        if (s.id == id && s.owner().host == host && !s.owner().parent) found = &s;
+    });
+    return found;
+}
+
+void subrequest_table::end_children(stream& parent) {
+    while (parent.children) parent.children->end(PK_END_CLIENT_ABORT, false);
+}
+
+void subrequest_table::close() {
+    closed_ = true;
+    while (!running_.empty()) running_.front().end(PK_END_SHUTDOWN, true);
+}
+
+// --- the service ---------------------------------------------------------------------------------------------
+
+namespace {
+
+subrequest_table& table_of(pk_stream* s) { return *slot::of(s).owner->in().subrequests; }
+
+subrequest_table* table_here() {
+    context* c = services_of_thread::current();
+    return c ? c->subrequests.get() : nullptr;
+}
+
+pk_status start(pk_stream* parent, const pk_subrequest* what, std::uint64_t* id) {
+    std::uint64_t unused;
+    return table_of(parent).start(slot::of(parent), *what, id ? *id : unused);
+}
+
+void resume(pk_stream* parent, std::uint64_t id) {
+    if (auto* s = table_of(parent).of_parent(slot::of(parent), id)) s->resume();
+}
+
+void cancel(pk_stream* parent, std::uint64_t id) {
+    if (auto* s = table_of(parent).of_parent(slot::of(parent), id)) s->cancel();
+}
+
+pk_status start_on_worker(const pk_host* host, const pk_subrequest* what, std::uint64_t* id) {
+    auto* here = table_here();
+    std::uint64_t unused;
+    if (!here) return PK_WRONG_STATE;
+    return here->start_on_worker(host, *what, id ? *id : unused);
+}
+
+void resume_on_worker(const pk_host* host, std::uint64_t id) {
+    auto* here = table_here();
+    if (auto* s = here ? here->of_host(host, id) : nullptr) s->resume();
+}
+
+void cancel_on_worker(const pk_host* host, std::uint64_t id) {
+    auto* here = table_here();
+    if (auto* s = here ? here->of_host(host, id) : nullptr) s->cancel();
+}
+
+}  // namespace
+
+const pk_subrequest_service* subrequest_service() noexcept {
+    static const pk_subrequest_service t{sizeof t,          0,
+                                         &start,            &resume,
+                                         &cancel,           &start_on_worker,
+                                         &resume_on_worker, &cancel_on_worker};
+    return &t;
+}
+
+}  // namespace pkernel::stream
