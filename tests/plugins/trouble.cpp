@@ -1,0 +1,109 @@
+// A filter and a handler that do wrong in the way that the request's field X-Trouble names (F31, F33).
+
+#include <pkernel/plugin.hpp>
+#include <stdexcept>
+#include <string>
+
+namespace {
+
+constexpr auto out = pk::direction::response;
+constexpr std::uint64_t little = 10;  // Bytes that are collected at most.
+
+struct not_an_exception {};
+
+std::string_view asked(const pk::stream& s) {
+    const auto fields = s.request_fields().each("x-trouble");
+    return fields.empty() ? std::string_view() : (*fields.begin()).value;
+}
+
+pk::verdict throws(std::string_view what) {
+    if (what.ends_with("int")) throw 7;
+    if (what.ends_with("object")) throw not_an_exception{};
+    throw std::runtime_error("trouble that was asked for");
+}
+
+class trouble_filter {
+public:
+    pk::verdict on_request(pk::stream& s) const {
+        const auto what = asked(s);
+        if (what.starts_with("request-throw")) return throws(what);
+        if (what == "request-verdict") return static_cast<pk::verdict>(99);
+        if (what == "request-done") return pk::done;
+        if (what == "request-reset") return s.reset(PK_END_REFUSED);
+        if (what == "request-reply") return s.reply(403, "refused by a filter");
+        if (what == "request-collect") return s.collect(pk::direction::request, little);
+        if (what == "request-wait") return pk::wait;
+        return pk::next;
+    }
+
+    std::uint64_t on_request_data(pk::stream& s, pk::data chunk) const {
+        const auto what = asked(s);
+        if (what.starts_with("data-throw")) throws(what);
+        return chunk.size() + (what == "data-greedy" ? 1 : 0);
+    }
+
+    pk::verdict on_request_end(pk::stream& s) const {
+        const auto what = asked(s);
+        return what.starts_with("end-throw") ? throws(what) : pk::next;
+    }
+
+    pk::verdict on_response(pk::stream& s) const {
+        const auto what = asked(s);
+        if (what.starts_with("response-throw")) return throws(what);
+        if (what == "response-reset") return s.reset(PK_END_REFUSED);
+        if (what == "response-reply") return s.reply(403, "refused by a filter");
+        if (what == "response-collect") return s.collect(out, little);
+        return pk::next;
+    }
+
+    std::uint64_t on_response_data(pk::stream& s, pk::data chunk) const {
+        const auto what = asked(s);
+        if (what.starts_with("response-data-throw")) throws(what);
+        return chunk.size() + (what == "response-data-greedy" ? 1 : 0);
+    }
+
+    pk::verdict on_response_end(pk::stream& s) const {
+        const auto what = asked(s);
+        return what.starts_with("response-end-throw") ? throws(what) : pk::next;
+    }
+
+    void on_stream_end(pk::stream& s, std::uint32_t) const {
+        const auto what = asked(s);
+        if (what.starts_with("gone-throw")) throws(what);
+    }
+};
+
+class trouble_handler {
+public:
+    pk::verdict on_request(pk::stream& s) const {
+        const auto what = asked(s);
+        if (what.starts_with("handler-throw")) return throws(what);
+        if (what == "handler-next") return pk::next;
+        if (what == "handler-done") return pk::done;
+        if (what == "handler-reset") return s.reset(PK_END_REFUSED);
+        if (what == "handler-short") return short_of(s);
+        if (what == "handler-long") return too_much(s);
+        if (what == "handler-twice") s.reply(200, "first");
+        return s.reply(200, "second");
+    }
+
+private:
+    // Ends before what it announced.
+    static pk::verdict short_of(pk::stream& s) {
+        if (s.respond(200, {}, 100) != PK_OK || s.emit(out, "0123456789") != PK_OK) return pk::done;
+        s.finish(out);
+        return pk::done;
+    }
+
+    // Emits more than it announced.
+    static pk::verdict too_much(pk::stream& s) {
+        if (s.respond(200, {}, 2) != PK_OK || s.emit(out, "okEVIL") != PK_OK) return pk::done;
+        s.finish(out);
+        return pk::done;
+    }
+};
+
+}  // namespace
+
+PKERNEL_PLUGIN("trouble", "1.0.0", "Does wrong when asked to.", pk::http_filter<trouble_filter>,
+               pk::handler<trouble_handler>);
