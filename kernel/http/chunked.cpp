@@ -13,11 +13,6 @@ constexpr unsigned extension_max = 256;
 constexpr unsigned extensions_max = 16 * 1024;
 constexpr std::uint64_t overhead_max = 64 * 1024;
 
-// Outside of quotes: tokens, their separators and blanks.
-bool is_extension_char(char c) noexcept {
-    return is_a(c, char_token) || c == ';' || c == '=' || c == '"' || is_blank(c);
-}
-
 }  // namespace
 
 chunked_decoder::step chunked_decoder::next(std::string_view bytes, parse_fault& fault) noexcept {
@@ -82,31 +77,47 @@ const char* chunked_decoder::take_size(char c) noexcept {
     if (c == '\n') return "bare_lf";
     if (c != '\r' && c != ';') return "bad_chunk_size";
     state_ = c == '\r' ? state::size_lf : state::extension;
+    part_ = part::name_start;
     return nullptr;
 }
 
 const char* chunked_decoder::take_extension(char c) noexcept {
     if (c == '\n') return "bare_lf";
-    if (c == '\r' && !quoted_) {
+    if (c == '\r' && (part_ == part::name || part_ == part::value || part_ == part::value_end)) {
         state_ = state::size_lf;
         return nullptr;
     }
     if (++extension_size_ > extension_max || ++extension_total_ > extensions_max)
         return "chunk_extension_too_long";
-    if (!quoted_) {
-        if (!is_extension_char(c)) return "bad_chunk_extension";
-        quoted_ = c == '"';
-        return nullptr;
+    return take_part(c) ? nullptr : "bad_chunk_extension";
+}
+
+// *( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] ), but no blank before the first.
+bool chunked_decoder::take_part(char c) noexcept {
+    const bool token = is_a(c, char_token);
+    const bool of_name = part_ == part::name || part_ == part::name_blank;
+    switch (part_) {
+        case part::quoted:
+            if (c == '"') part_ = part::value_end;
+            if (c == '\\') part_ = part::escaped;
+            return is_a(c, char_value);
+        case part::escaped:
+            part_ = part::quoted;
+            return is_a(c, char_value);
+        case part::name_start:
+            if (token) part_ = part::name;
+            return token || is_blank(c);
+        case part::value_start:
+            if (token) part_ = part::value;
+            if (c == '"') part_ = part::quoted;
+            return token || is_blank(c) || c == '"';
+        default:
+            if (token) return part_ == part::name || part_ == part::value;
+            if (is_blank(c)) part_ = of_name ? part::name_blank : part::value_blank;
+            if (c == ';') part_ = part::name_start;
+            if (c == '=' && of_name) part_ = part::value_start;
+            return is_blank(c) || c == ';' || (c == '=' && of_name);
     }
-    if (!is_a(c, char_value)) return "bad_chunk_extension";
-    if (escaped_) {
-        escaped_ = false;
-    } else if (c == '\\') {
-        escaped_ = true;
-    } else if (c == '"') {
-        quoted_ = false;
-    }
-    return nullptr;
 }
 
 std::size_t write_chunk_head(std::uint64_t size, char* out) noexcept {

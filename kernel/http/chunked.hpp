@@ -32,9 +32,22 @@ public:
 
 private:
     enum class state : std::uint8_t { size, extension, size_lf, data, data_cr, data_lf, done };
+    // Of an extension; a blank part has seen white space behind it.
+    enum class part : std::uint8_t {
+        name_start,
+        name,
+        name_blank,
+        value_start,
+        value,
+        quoted,
+        escaped,
+        value_end,
+        value_blank
+    };
     const char* take(char c) noexcept;
     const char* take_size(char c) noexcept;
     const char* take_extension(char c) noexcept;
+    bool take_part(char c) noexcept;
 
     std::uint64_t left_ = 0;
     std::uint64_t data_total_ = 0;
@@ -42,8 +55,7 @@ private:
     std::uint32_t extension_total_ = 0;
     std::uint16_t extension_size_ = 0;
     std::uint8_t digits_ = 0;
-    bool quoted_ = false;
-    bool escaped_ = false;
+    part part_ = part::name_start;
     state state_ = state::size;
 };
 
