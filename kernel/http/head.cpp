@@ -250,11 +250,13 @@ bool more_lines_than(std::string_view bytes, std::size_t max) noexcept {
 // from the beginning of the line that `seen` is in: a whole pass would only tell need_more again.
 bool deserves_pass(std::string_view bytes, std::size_t seen, const rules& of,
                    const head_limits& limits) noexcept {
-    const auto last_end = bytes.rfind('\n', seen - 1);
-    // The first line, and up to two empty ones before it, are cheap enough to read again.
-    const auto line = last_end == bytes.npos ? 0 : last_end + 1;
+    const void* last_end = memrchr(bytes.data(), '\n', seen);
+    const auto line =
+        last_end ? between(bytes.data(), static_cast<const char*>(last_end)).size() + 1 : 0;
     if (bytes.size() >= limits.head_max) return true;
-    if (bytes.size() - line > std::min(limits.line_max, limits.field_max)) return true;
+    // The first line may stand behind two empty ones.
+    const auto max = line > 4 ? limits.field_max : std::min(limits.line_max, limits.field_max);
+    if (bytes.size() - line > max) return true;
     const auto cr = bytes.find('\r', seen - 1);
     if (cr != bytes.npos && cr + 1 < bytes.size() && bytes[cr + 1] != '\n') return true;
     if (bytes.find('\n', seen) == bytes.npos) return false;
