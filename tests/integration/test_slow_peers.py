@@ -8,11 +8,12 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig import http1  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
 
 CONFIG = """
 listeners:
-  - {{ name: web, address: "127.0.0.1:0", timeouts: {{ head: 400ms, body_stall: 10s, write_stall: {write_stall} }} }}
+  - {{ name: web, address: "127.0.0.1:0", timeouts: {{ head: 400ms, body_stall: {body_stall}, write_stall: {write_stall} }} }}
 upstreams:
   app:
     endpoints: [ "127.0.0.1:{port}" ]
@@ -28,8 +29,8 @@ class Slow(unittest.TestCase):
         self.origin = Origin().__enter__()
         self.addCleanup(self.origin.__exit__)
 
-    def start(self, write_stall="30s"):
-        self.proxy = Proxy(CONFIG.format(port=self.origin.port, write_stall=write_stall))
+    def start(self, write_stall="30s", body_stall="10s"):
+        self.proxy = Proxy(CONFIG.format(port=self.origin.port, write_stall=write_stall, body_stall=body_stall))
         self.addCleanup(self.proxy.stop)
 
     def connect(self, receive_buffer=0):
@@ -82,6 +83,48 @@ class Slow(unittest.TestCase):
             got += len(data)
             select.select([], [], [], 0.005)
         self.assertGreaterEqual(got, 300000)
+
+    def test_answers_of_any_size_in_small_chunks_arrive_whole(self):
+        """What waits in a buffer when the client is behind is not forgotten when it has caught up."""
+        self.start()
+        sock = self.connect()
+        for size in range(1000, 400_000, 3989):
+            sock.sendall(b"GET /ok?size=%d&chunked=20 HTTP/1.1\r\nHost: a\r\n\r\n" % size)
+            data = bytearray()
+            while not data.endswith(b"\r\n0\r\n\r\n"):
+                data += sock.recv(1 << 17)
+            self.assertEqual(len(http1.read_response(data)[0].body), size)
+
+    def test_a_body_below_the_least_rate_is_a_stall_one_above_is_not(self):
+        """240 bytes a second, over the time of body_stall."""
+        self.start(body_stall="700ms")
+        for piece, status in ((b"a", 408), (b"a" * 100, 200)):
+            with self.subTest(len(piece)):
+                sock = self.connect()
+                sock.sendall(b"POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (len(piece) * 30))
+                for _ in range(30):
+                    if select.select([sock], [], [], 0.05)[0]:
+                        break
+                    sock.sendall(piece)
+                self.assertTrue(sock.recv(1000).startswith(b"HTTP/1.1 %d" % status))
+
+    def test_100_mib_without_a_length_and_one_byte_more(self):
+        """D: 413 at the byte. The origin never has a whole request."""
+        self.start()
+        sock, chunk = self.connect(), b"100000\r\n" + b"a" * (1 << 20) + b"\r\n"
+        sock.sendall(b"POST /drain HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(100):
+            sock.sendall(chunk)
+        self.assertFalse(select.select([sock], [], [], 0.1)[0], "answered before the limit")
+        sock.sendall(b"1\r\na\r\n")
+        self.assertTrue(sock.recv(1000).startswith(b"HTTP/1.1 413"))
+        self.assertEqual(self.origin.counts["drained"], 0)
+        whole = self.connect()
+        whole.sendall(b"POST /drain HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(100):
+            whole.sendall(chunk)
+        whole.sendall(b"0\r\n\r\n")
+        self.assertTrue(whole.recv(1000).startswith(b"HTTP/1.1 200"))
 
     def wait_origin_free(self):
         deadline = time.monotonic() + 5 * SLOW

@@ -1,6 +1,7 @@
 """A faulty origin: its behaviour is the URL. As a program: `python3 -m rig.origin [PORT]`.
 
-    /ok?size=N[&chunked=1]  a body of N bytes       /echo        the body back
+    /ok?size=N[&chunked=C]  a body of N bytes (C: 1, or the size of its chunks)       /echo        the body back
+    /drain                  takes a large chunked body and keeps nothing
     /count?KEY              how often KEY ran       /reset-counts
 Everything else is a fault; origin_faults.py tells of each. Every execution of a URL (its whole request
 was read, or its behaviour began) is counted under the target with its query, which is how "never
@@ -162,8 +163,9 @@ class Origin:
         if head.method == "HEAD":
             await conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
         elif "chunked" in query:
-            chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 8192]), body[i:i + 8192])
-                              for i in range(0, size, 8192))
+            step = int(query["chunked"]) if int(query["chunked"]) > 1 else 8192
+            chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + step]), body[i:i + step])
+                              for i in range(0, size, step))
             await conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
         else:
             await conn.reply(body)
@@ -172,6 +174,16 @@ class Origin:
         request = await conn.request()
         if request:
             await conn.reply(request.body)
+
+    async def _drain(self, conn, head, query):
+        """A large chunked body, not kept; counted as "drained" when its end has come."""
+        while not conn.buffer.endswith(b"\r\n0\r\n\r\n"):
+            del conn.buffer[:-16]
+            if not await conn.more():
+                return False
+        conn.buffer.clear()
+        self.counts["drained"] += 1
+        await conn.reply(b"ok")
 
     async def _count(self, conn, head, query):
         await conn.request()
