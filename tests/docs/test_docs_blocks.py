@@ -6,8 +6,8 @@
     ```sh run                       each line ends with exit code 0, in the root of the tree
 
 Tables whose heads are "nginx | pkernel | under" hold keys that make a good config under the place
-named; those with "key | default" hold the defaults that `describe` tells; those with
-"end_reason" hold words that the kernel says. Links between pages lead somewhere.
+named; those with "key | default" hold the defaults that `describe` tells. Links between pages lead
+somewhere.
 """
 import os
 import re
@@ -155,14 +155,6 @@ class Pages(unittest.TestCase):
             for row in tables(page, "key", "default"):
                 with self.at(page), self.subTest(row[0]):
                     self.assertEqual(told.get(row[0].strip("`")), row[1])
-
-    def test_end_reasons_are_said_by_the_kernel(self):
-        said = "\n".join(file.read_text() for file in ROOT.glob("kernel/**/*.?pp"))
-        for page in PAGES:
-            for row in tables(page, "end_reason"):
-                for word in re.findall(r"`(\w+)`", row[0]):
-                    with self.at(page), self.subTest(word):
-                        self.assertTrue(f'"{word}"' in said, "no source of kernel/ says it")
 
     def test_links_lead_somewhere(self):
         for page in LINKED:
