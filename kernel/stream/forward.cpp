@@ -331,12 +331,21 @@ void forward::on_failure(const upstream::failure& why) {
     const bool stale = why.kind == failure_kind::closed || why.kind == failure_kind::reset;
     if (was_connected) {
         settle(outcome_of(why).why.cause);
-        // Once: nothing came back, running it again changes nothing, and its body is still whole.
-        if (stale && !why.got_bytes && idempotent && !body_began_ && !replayed_) {
-            replayed_ = true;
-            const bool reused = std::exchange(reused_, false);
-            if (!reused && chooser_->of().endpoints.size() > 1) return attempt();
+        // Nothing came back, running it again changes nothing, and its body is still whole.
+        const bool may_run_again = stale && !why.got_bytes && idempotent && !body_began_;
+        // A pooled connection that had gone stale: the same endpoint on a fresh one.
+        if (may_run_again && std::exchange(reused_, false)) {
+            renewed_ = true;
+            address_ = 0;
             return connect(endpoint_);
+        }
+        // A fresh one that died without a byte: once elsewhere, or here again. No origin sees it three times.
+        if (may_run_again && !std::exchange(replayed_, true)) {
+            if (chooser_->of().endpoints.size() > tried_.count) return attempt();
+            if (!renewed_) {
+                address_ = 0;
+                return connect(endpoint_);
+            }
         }
         return give_up(why);
     }
@@ -372,7 +381,7 @@ void forward::reset() noexcept {
     chooser_ = nullptr;
     tried_.count = attempts_ = address_ = 0;
     endpoint_ = PK_NO_ENDPOINT;
-    connected_ = reused_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ = false;
+    connected_ = reused_ = renewed_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ = false;
     chunked_ = until_close_ = false;
     head_time_ = connect_time_ = {};
 }

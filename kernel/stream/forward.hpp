@@ -80,6 +80,7 @@ private:
     bool running_ = false;
     bool connected_ = false;  // The request has been handed to the connection.
     bool reused_ = false;
+    bool renewed_ = false;   // A pooled connection had gone stale; tried again on a fresh one.
     bool replayed_ = false;
     bool body_began_ = false;
     bool chunked_ = false;

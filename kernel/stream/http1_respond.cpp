@@ -85,7 +85,11 @@ void http1_server::send_data(base::slice data) {
 }
 
 void http1_server::send_end(const http::fields& trailers) {
-    if (response_left_ > 0) return abort({PK_END_PLUGIN_ERROR, "body_shorter_than_announced"});
+    if (response_left_ > 0) {
+        const base::end_reason why{PK_END_PLUGIN_ERROR, "body_shorter_than_announced"};
+        stream_->abort(why);
+        return abort(why);
+    }
     if (chunked_ && trailers.empty()) {
         out_.push(base::slice("0\r\n\r\n", 5, nullptr));
     } else if (chunked_) {
@@ -139,11 +143,18 @@ void http1_server::flush() {
         stream_->response_drained();
 }
 
+// The route's own time, else the listener's.
+net::nanoseconds http1_server::write_stall() const noexcept {
+    const auto& usual = listener().conf->timeouts.write_stall;
+    const route_plan* r = stream_ ? stream_->route() : nullptr;
+    return r ? r->conf->timeouts.write_stall.value_or(usual) : usual;
+}
+
 void http1_server::watch_writing() {
     if (write_timer_.armed()) return;
     window_out_ = 0;
     write_timer_.arm(context_.loop.timers(),
-                     context_.loop.now() + listener().conf->timeouts.write_stall);
+                     context_.loop.now() + write_stall());
 }
 
 // What is queued is written first, as far as that goes without a word about errors: they show again.
@@ -177,7 +188,7 @@ void http1_server::on_write_timer(void* self) { static_cast<http1_server*>(self)
 // A reader must take `rate_min` while we hold something for it.
 void http1_server::write_expired() {
     if (out_.empty() && !splice_waits_) return;
-    const auto window = listener().conf->timeouts.write_stall;
+    const auto window = write_stall();
     const auto least = rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
     if (window_out_ > least) {
         window_out_ = 0;

@@ -174,12 +174,17 @@ void http1_server::head_complete(std::size_t used) {
     continued_ = !expects;
     phase_ = body ? phase::body : phase::waiting;
     request_whole_ = !body;
-    if (body) {
-        window_in_ = in_.size();
-        time_reading(reading::body, listener().conf->timeouts.body_stall);
-    }
     s.begin(expects);
-    if (!body) s.request_end();
+    if (!body) return s.request_end();
+    window_in_ = in_.size();
+    time_reading(reading::body, body_stall());
+}
+
+// The route's own time, else the listener's.
+net::nanoseconds http1_server::body_stall() const noexcept {
+    const auto& usual = listener().conf->timeouts.body_stall;
+    const route_plan* r = stream_ ? stream_->route() : nullptr;
+    return r ? r->conf->timeouts.body_stall.value_or(usual) : usual;
 }
 
 // The head cannot be read: what follows on the connection cannot either.
@@ -261,7 +266,7 @@ void http1_server::resume_request() {
     if (phase_ != phase::body) return;
     if (timing_ == reading::body) {
         window_in_ = 0;
-        time_reading(reading::body, listener().conf->timeouts.body_stall);
+        time_reading(reading::body, body_stall());
     }
     context_.loop.defer(*this);
 }
@@ -371,7 +376,6 @@ void http1_server::time_reading(reading what, net::nanoseconds after) {
 void http1_server::on_read_timer(void* self) { static_cast<http1_server*>(self)->read_expired(); }
 
 void http1_server::read_expired() {
-    const auto& times = listener().conf->timeouts;
     switch (timing_) {
         case reading::none: return;
         case reading::idle:
@@ -387,12 +391,13 @@ void http1_server::read_expired() {
             timing_ = reading::none;
             return stream_->request_failed(408, {PK_END_TIMEOUT, "request_head_timeout"});
         case reading::body: {
-            const auto least = rate_min * static_cast<std::uint64_t>(times.body_stall.count()) /
+            const auto window = body_stall();
+            const auto least = rate_min * static_cast<std::uint64_t>(window.count()) /
                                1'000'000'000u;
             const bool ours = !stream_->wants_request();
             if (ours || window_in_ > least) {
                 window_in_ = 0;
-                return time_reading(reading::body, times.body_stall);
+                return time_reading(reading::body, window);
             }
             keep_ = false;
             timing_ = reading::none;

@@ -122,7 +122,8 @@ void connection::on_io(std::uint32_t events) {
 }
 
 void connection::resume_reading() {
-    if (!reading_ && readable_) read();
+    // Bytes that were read but not wanted may wait here while the socket is empty.
+    if (!reading_ && (readable_ || !in_.empty())) read();
 }
 
 void connection::read() {
