@@ -1,7 +1,8 @@
 // Memory that lives as long as one stream and is freed whole.
 //
-// Chunks are small blocks of the worker's pool, so a warm stream takes nothing from the heap. Nothing that is
-// allocated here is destroyed: put in what is trivially destructible, or end it yourself.
+// Chunks are small blocks of the worker's pool, so a warm stream takes nothing from the heap.
+// Nothing that is allocated here is destroyed: put in what is trivially destructible, or end it
+// yourself.
 
 #pragma once
 

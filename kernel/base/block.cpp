@@ -16,7 +16,8 @@ namespace {
 block* make(block_pool* pool, std::size_t size) {
     void* memory = std::malloc(size);
     if (!memory) throw std::bad_alloc();
-    return new (memory) block{1, static_cast<std::uint32_t>(size - sizeof(block)), pool, nullptr, 0};
+    return new (memory)
+        block{1, static_cast<std::uint32_t>(size - sizeof(block)), pool, nullptr, 0};
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Buffer blocks: the only memory that bytes of the network stand in.
 //
-// A block comes from its worker's pool and goes back to it when the last reference is gone. Counts are not
-// atomic: a block never leaves its worker's thread.
+// A block comes from its worker's pool and goes back to it when the last reference is gone. Counts
+// are not atomic: a block never leaves its worker's thread.
 
 #pragma once
 
@@ -26,10 +26,12 @@ struct block {
     char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
 
-// Keeps freed blocks of two sizes up to a bound. Under ASan it keeps none, so that a late use is seen.
+// Keeps freed blocks of two sizes up to a bound. Under ASan it keeps none, so that a late use is
+// seen.
 class block_pool {
 public:
-    static constexpr std::uint32_t small_size = 8 * 1024;   // With the header: a head, an arena chunk.
+    static constexpr std::uint32_t small_size =
+        8 * 1024;  // With the header: a head, an arena chunk.
     static constexpr std::uint32_t large_size = 64 * 1024;  // With the header: a body read.
 
     struct limits {

@@ -1,5 +1,5 @@
-// How a stream ended: every limit and timer has a name, which is the log's end_reason, the error page's cause,
-// the docs' anchor and the test's id (behaviour L8).
+// How a stream ended: every limit and timer has a name, which is the log's end_reason, the error
+// page's cause, the docs' anchor and the test's id (behaviour L8).
 
 #pragma once
 

@@ -1,4 +1,5 @@
-// What was read from a connection and not yet used: a run in one block. An idle connection holds none.
+// What was read from a connection and not yet used: a run in one block. An idle connection holds
+// none.
 
 #pragma once
 
@@ -35,7 +36,8 @@ public:
         block_ = block_ref::adopt(large ? pool_.take_large() : pool_.take_small());
         begin_ = end_ = 0;
     }
-    // Room to read more of something that must lie in one run of at most `most` bytes. False: it is longer.
+    // Room to read more of something that must lie in one run of at most `most` bytes. False: it is
+    // longer.
     bool extend(std::size_t most) {
         if (!block_) renew(false);
         if (end_ < block_->capacity) return true;

@@ -1,4 +1,5 @@
-// An intrusive, doubly linked list: no allocation, removal in constant time, an element knows when it is in one.
+// An intrusive, doubly linked list: no allocation, removal in constant time, an element knows when
+// it is in one.
 
 #pragma once
 

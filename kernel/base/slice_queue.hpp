@@ -1,4 +1,5 @@
-// Bytes that wait to go on: slices in order, with their total. Keeps its storage, so a warm one allocates nothing.
+// Bytes that wait to go on: slices in order, with their total. Keeps its storage, so a warm one
+// allocates nothing.
 
 #pragma once
 

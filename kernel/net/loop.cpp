@@ -30,7 +30,9 @@ mailbox::mailbox() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (fd_ < 0) fail("eventfd");
 }
 
-mailbox::~mailbox() { ::close(fd_); }
+mailbox::~mailbox() {
+    ::close(fd_);
+}
 
 bool mailbox::post(handler fn, void* target, std::uint64_t a, std::uint64_t b) {
     {
@@ -82,8 +84,7 @@ void mailbox::deliver() {
     delivering_.clear();
 }
 
-loop::loop()
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), now_(monotonic_now()), timers_(now_) {
+loop::loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), now_(monotonic_now()), timers_(now_) {
     if (epoll_ < 0) fail("epoll_create1");
     epoll_event e{};
     e.events = EPOLLIN;
@@ -145,10 +146,9 @@ void loop::wait_and_dispatch() {
             mail = true;
             continue;
         }
-        const std::uint32_t bits = (e & EPOLLIN ? io_readable : 0u) |
-                                   (e & EPOLLOUT ? io_writable : 0u) |
-                                   (e & EPOLLRDHUP ? io_peer_closed : 0u) |
-                                   (e & (EPOLLERR | EPOLLHUP) ? io_broken : 0u);
+        const std::uint32_t bits =
+            (e & EPOLLIN ? io_readable : 0u) | (e & EPOLLOUT ? io_writable : 0u) |
+            (e & EPOLLRDHUP ? io_peer_closed : 0u) | (e & (EPOLLERR | EPOLLHUP) ? io_broken : 0u);
         static_cast<io_target*>(events[i].data.ptr)->on_io(bits);
     }
     if (mail) {
@@ -157,8 +157,8 @@ void loop::wait_and_dispatch() {
     }
 }
 
-// What is deferred while this runs waits for the next turn, so that a pair of objects that wake each other
-// cannot keep the loop from its sockets.
+// What is deferred while this runs waits for the next turn, so that a pair of objects that wake
+// each other cannot keep the loop from its sockets.
 void loop::run_deferred() {
     if (deferred_.empty()) return;
     base::list<deferred, deferred> now;

@@ -1,8 +1,9 @@
 // One worker's event loop: epoll, edge-triggered, each fd registered once for its life.
 //
-// Edge-triggered means that an io_target must remember that its fd is readable or writable until a call has said
-// EAGAIN, or a read came back short. No epoll_ctl is made per wait, and an idle connection holds no buffer.
-// (docs/decisions/ tells why this is not Asio.) Everything but mailbox::post is for the loop's thread only.
+// Edge-triggered means that an io_target must remember that its fd is readable or writable until a
+// call has said EAGAIN, or a read came back short. No epoll_ctl is made per wait, and an idle
+// connection holds no buffer. (docs/decisions/ tells why this is not Asio.) Everything but
+// mailbox::post is for the loop's thread only.
 
 #pragma once
 
@@ -27,8 +28,8 @@ enum io_event : std::uint32_t {
 
 class io_target {
 public:
-    // Called with io_event bits. The target may close its fd, but must not be destroyed before the batch of
-    // events ends: hand it to loop::retire.
+    // Called with io_event bits. The target may close its fd, but must not be destroyed before the
+    // batch of events ends: hand it to loop::retire.
     virtual void on_io(std::uint32_t events) = 0;
 
 protected:
@@ -61,7 +62,8 @@ public:
     mailbox(const mailbox&) = delete;
     mailbox& operator=(const mailbox&) = delete;
 
-    // Any thread. `target` must outlive the loop's run, or tell stale messages apart by a and b itself.
+    // Any thread. `target` must outlive the loop's run, or tell stale messages apart by a and b
+    // itself.
     bool post(handler fn, void* target, std::uint64_t a, std::uint64_t b);
 
 private:
@@ -83,7 +85,8 @@ private:
 
 class loop;
 
-// A door from other threads that cannot be full: rings made before the last was answered become one.
+// A door from other threads that cannot be full: rings made before the last was answered become
+// one.
 class bell {
 public:
     using handler = void (*)(void* owner);
@@ -110,14 +113,15 @@ public:
     loop(const loop&) = delete;
     loop& operator=(const loop&) = delete;
 
-    // Registers for readable, writable and peer-closed, edge-triggered. False with errno when the kernel refuses.
-    // Closing the fd deregisters it.
+    // Registers for readable, writable and peer-closed, edge-triggered. False with errno when the
+    // kernel refuses. Closing the fd deregisters it.
     bool add(int fd, io_target& target);
     // Level-triggered, readable only: listening sockets, event and signal fds.
     bool add_listener(int fd, io_target& target);
     void remove(int fd);
 
-    // Runs until stop. Each turn: events, mailbox, timers, deferred work, then the retired are destroyed.
+    // Runs until stop. Each turn: events, mailbox, timers, deferred work, then the retired are
+    // destroyed.
     void run();
     void stop() noexcept { stopping_ = true; }
     // After run: what is deferred and retired, without waiting for events.

@@ -1,4 +1,5 @@
-// Pipes for splice(2): a body goes from socket to socket through one without being copied. One worker's.
+// Pipes for splice(2): a body goes from socket to socket through one without being copied. One
+// worker's.
 
 #pragma once
 

@@ -13,10 +13,10 @@
 namespace pkernel::net {
 
 enum class io_status : std::uint8_t {
-    done,       // `bytes` > 0
+    done,  // `bytes` > 0
     would_block,
-    end,        // read only: FIN
-    failed      // errno tells
+    end,    // read only: FIN
+    failed  // errno tells
 };
 
 struct io_result {

@@ -20,8 +20,8 @@ void timer::cancel() noexcept {
     wheel_ = nullptr;
 }
 
-// Puts a timer in the slot of the coarsest level whose span its distance reaches; a deadline past the whole
-// wheel waits in the last slot and is put in again from there.
+// Puts a timer in the slot of the coarsest level whose span its distance reaches; a deadline past
+// the whole wheel waits in the last slot and is put in again from there.
 void timer_wheel::insert(timer& t) noexcept {
     std::uint64_t due = ticks_up(t.deadline_);
     if (due <= tick_) due = tick_ + 1;
@@ -47,8 +47,8 @@ void timer_wheel::remove(timer& t) noexcept {
     if (slot_[level][index].empty()) occupied_[level] &= ~(std::uint64_t{1} << index);
 }
 
-// Fires or re-inserts what stands in a slot whose time has come. What fires may arm others, but never into this
-// slot at this tick: insert puts everything at least one tick ahead.
+// Fires or re-inserts what stands in a slot whose time has come. What fires may arm others, but
+// never into this slot at this tick: insert puts everything at least one tick ahead.
 void timer_wheel::empty_slot(int level, std::uint64_t index) {
     auto& all = slot_[level][index];
     base::list<timer, timer_wheel> due;

@@ -1,6 +1,8 @@
-// Timers in a hierarchical wheel: arming, moving and cancelling cost a few stores, however many there are.
+// Timers in a hierarchical wheel: arming, moving and cancelling cost a few stores, however many
+// there are.
 //
-// A timer fires at or after its deadline, within about a millisecond while the loop is not busy. One thread only.
+// A timer fires at or after its deadline, within about a millisecond while the loop is not busy.
+// One thread only.
 
 #pragma once
 
@@ -17,8 +19,8 @@ using instant = nanoseconds;
 
 class timer_wheel;
 
-// Embed it; it cancels itself when destroyed. `fire` is called with `owner` on the loop's thread and may re-arm
-// or destroy the timer.
+// Embed it; it cancels itself when destroyed. `fire` is called with `owner` on the loop's thread
+// and may re-arm or destroy the timer.
 class timer : public base::list_hook<timer_wheel> {
 public:
     using callback = void (*)(void* owner);
@@ -38,7 +40,8 @@ private:
     void* owner_;
     timer_wheel* wheel_ = nullptr;
     instant deadline_{};
-    std::uint64_t slot_tick_ = 0;  // When the slot it stands in is looked at; never after its deadline.
+    std::uint64_t slot_tick_ =
+        0;  // When the slot it stands in is looked at; never after its deadline.
     std::uint16_t slot_ = 0;
 };
 

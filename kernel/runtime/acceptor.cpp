@@ -36,9 +36,13 @@ acceptor::acceptor(net::loop& loop, accept_target& to, base::unique_fd fd, std::
     watch();
 }
 
-acceptor::~acceptor() { loop_.remove(fd_.get()); }
+acceptor::~acceptor() {
+    loop_.remove(fd_.get());
+}
 
-void acceptor::watch() { loop_.add_listener(fd_.get(), *this); }
+void acceptor::watch() {
+    loop_.add_listener(fd_.get(), *this);
+}
 
 // False: nothing waits, or the pause has begun.
 bool acceptor::accept_one() {

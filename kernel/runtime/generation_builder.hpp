@@ -1,4 +1,5 @@
-// From a checked config to a generation that workers can run: instances made, chains laid, routes indexed.
+// From a checked config to a generation that workers can run: instances made, chains laid, routes
+// indexed.
 
 #pragma once
 
@@ -12,12 +13,12 @@
 
 namespace pkernel::runtime {
 
-// How far to go: `check` creates and validates every instance, which changes nothing outside; `start` starts
-// them as well.
+// How far to go: `check` creates and validates every instance, which changes nothing outside;
+// `start` starts them as well.
 enum class build_purpose { check, start };
 
-// [control] All that is wrong goes to `out`; then the answer is null and what was made is stopped and destroyed
-// again.
+// [control] All that is wrong goes to `out`; then the answer is null and what was made is stopped
+// and destroyed again.
 std::shared_ptr<const stream::generation> build_generation(
     std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
     plugin::services& services, build_purpose purpose, config::diagnostics& out);

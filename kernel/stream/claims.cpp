@@ -7,10 +7,17 @@ namespace {
 constexpr std::string_view family = "x-forwarded-";
 
 // Fields whose other spelling (`_` for `-`) an origin could take for what we set, strip or read.
-constexpr std::uint32_t own_ids[] = {
-    PK_FIELD_HOST,       PK_FIELD_CONNECTION, PK_FIELD_CONTENT_LENGTH, PK_FIELD_TRANSFER_ENCODING,
-    PK_FIELD_TE,         PK_FIELD_TRAILER,    PK_FIELD_UPGRADE,        PK_FIELD_KEEP_ALIVE,
-    PK_FIELD_PROXY_CONNECTION, PK_FIELD_EXPECT, PK_FIELD_VIA};
+constexpr std::uint32_t own_ids[] = {PK_FIELD_HOST,
+                                     PK_FIELD_CONNECTION,
+                                     PK_FIELD_CONTENT_LENGTH,
+                                     PK_FIELD_TRANSFER_ENCODING,
+                                     PK_FIELD_TE,
+                                     PK_FIELD_TRAILER,
+                                     PK_FIELD_UPGRADE,
+                                     PK_FIELD_KEEP_ALIVE,
+                                     PK_FIELD_PROXY_CONNECTION,
+                                     PK_FIELD_EXPECT,
+                                     PK_FIELD_VIA};
 
 std::string_view folded(std::string_view name, base::arena& arena) {
     auto* out = static_cast<char*>(arena.allocate(name.size(), 1));
@@ -39,8 +46,7 @@ bool claims(const claimed_names& names, std::string_view name, std::uint32_t id,
 
 void set_claims_aside(http::fields& all, const claimed_names& names, base::arena& arena,
                       http::fields* aside) {
-    const bool plain = !all.has_any(names.ids) && !all.has_underscore() &&
-                       !all.has(PK_FIELD_OTHER);
+    const bool plain = !all.has_any(names.ids) && !all.has_underscore() && !all.has(PK_FIELD_OTHER);
     if (plain) return;
     all.remove_if([&](const pk_field& f) {
         std::string_view name = http::to_view(f.name);
@@ -54,7 +60,8 @@ void set_claims_aside(http::fields& all, const claimed_names& names, base::arena
             if (underscore) id = http::field_id(name);
         }
         if (!claims(names, name, id, underscore)) return false;
-        if (!underscore && aside) aside->append(http::to_view(f.name), http::to_view(f.value), f.id);
+        if (!underscore && aside)
+            aside->append(http::to_view(f.name), http::to_view(f.value), f.id);
         return true;
     });
 }

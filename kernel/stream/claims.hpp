@@ -1,5 +1,5 @@
-// Rule 13 of the ABI: fields that a filter vouches for, or that speak of whom a request was forwarded for, are not
-// the client's to send.
+// Rule 13 of the ABI: fields that a filter vouches for, or that speak of whom a request was
+// forwarded for, are not the client's to send.
 
 #pragma once
 
@@ -9,8 +9,9 @@
 
 namespace pkernel::stream {
 
-// Takes from `all` what stands under a claimed name in any spelling (case, `_` for `-`), any X-Forwarded-..., and
-// any `_` spelling of a field that the kernel itself reads or writes. Those spelt right go to `aside`, if given.
+// Takes from `all` what stands under a claimed name in any spelling (case, `_` for `-`), any
+// X-Forwarded-..., and any `_` spelling of a field that the kernel itself reads or writes. Those
+// spelt right go to `aside`, if given.
 void set_claims_aside(http::fields& all, const claimed_names& names, base::arena& arena,
                       http::fields* aside);
 

@@ -1,4 +1,5 @@
-// What the streams of one worker share. One of it a worker, touched on its thread only, but for the wakers' doors.
+// What the streams of one worker share. One of it a worker, touched on its thread only, but for the
+// wakers' doors.
 
 #pragma once
 
@@ -44,8 +45,8 @@ struct context {
     std::unique_ptr<subrequest_table> subrequests;
     std::unique_ptr<offload_port> offload;  // Null while there is no pool, and after the end.
     std::shared_ptr<site> current;
-    bool draining = false;   // Responses say Connection: close.
-    std::string via;         // "1.1 <pseudonym>"
+    bool draining = false;  // Responses say Connection: close.
+    std::string via;        // "1.1 <pseudonym>"
     std::uint64_t log_drops = 0;
 
     std::uint64_t random() noexcept;

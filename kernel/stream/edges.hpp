@@ -1,4 +1,5 @@
-// The two neighbours of a stream: whoever made it (a codec, a subrequest), and the kernel's own handler.
+// The two neighbours of a stream: whoever made it (a codec, a subrequest), and the kernel's own
+// handler.
 
 #pragma once
 
@@ -12,7 +13,8 @@ namespace pkernel::stream {
 
 class stream;
 
-// What a response looks like when it leaves the chain. The fields hold Content-Length when its length is known.
+// What a response looks like when it leaves the chain. The fields hold Content-Length when its
+// length is known.
 struct response_out {
     std::uint32_t status;
     const http::fields* fields;
@@ -20,8 +22,8 @@ struct response_out {
     bool has_body;        // False: HEAD, 204, 304 and the like, whatever `length` says.
 };
 
-// Takes the response, in order: informational*, head, data*, end; or abort at any point. All take everything;
-// how much waits to go out is told by queued().
+// Takes the response, in order: informational*, head, data*, end; or abort at any point. All take
+// everything; how much waits to go out is told by queued().
 class downstream {
 public:
     virtual void send_informational(std::uint32_t status, const http::fields& fields) = 0;
@@ -35,7 +37,8 @@ public:
     virtual void resume_request() = 0;
     // The client may be told to send its body (RFC 9110 10.1.1). Idempotent.
     virtual void send_continue() = 0;
-    // The fd to splice the rest of a body of known length to, when all before it has been written; or -1: copy.
+    // The fd to splice the rest of a body of known length to, when all before it has been written;
+    // or -1: copy.
     virtual int splice_target() noexcept { return -1; }
     // `n` body bytes went there.
     virtual void spliced(std::uint64_t) {}

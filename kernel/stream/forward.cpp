@@ -60,17 +60,21 @@ std::uint32_t count_marks(std::string_view value, std::string_view via) noexcept
 }  // namespace
 
 forward::forward(stream& s)
-    : stream_(s), scratch_(s.in().blocks), continue_timer_(
-                      [](void* self) {
-                          auto* me = static_cast<forward*>(self);
-                          if (me->running_ && !me->got_continue_ && !me->got_head_) {
-                              me->got_continue_ = true;
-                              me->stream_.send_continue();
-                          }
-                      },
-                      this) {}
+    : stream_(s),
+      scratch_(s.in().blocks),
+      continue_timer_(
+          [](void* self) {
+              auto* me = static_cast<forward*>(self);
+              if (me->running_ && !me->got_continue_ && !me->got_head_) {
+                  me->got_continue_ = true;
+                  me->stream_.send_continue();
+              }
+          },
+          this) {}
 
-forward::~forward() { cancel(); }
+forward::~forward() {
+    cancel();
+}
 
 void forward::start(std::uint32_t index) {
     if (looped())
@@ -108,8 +112,8 @@ void forward::attempt() {
     auto& peers = chooser_->peers(index);
     const auto& r = stream_.request;
     const bool careful = !(r.flags & PK_REQUEST_IDEMPOTENT);
-    const auto margin = careful ? net::nanoseconds(std::chrono::milliseconds(500))
-                                : net::nanoseconds(0);
+    const auto margin =
+        careful ? net::nanoseconds(std::chrono::milliseconds(500)) : net::nanoseconds(0);
     while (upstream::connection* c = peers.take(margin)) {
         // A request that must not run twice does not meet a FIN that lies there already.
         if (careful && net::is_stale(c->fd())) {
@@ -124,7 +128,8 @@ void forward::attempt() {
     connect(index);
 }
 
-// A fresh connection to an address of the endpoint: the next one when the last could not be reached.
+// A fresh connection to an address of the endpoint: the next one when the last could not be
+// reached.
 void forward::connect(std::uint32_t index) {
     const auto& e = chooser_->of().endpoints[index];
     auto& in = stream_.in();
@@ -251,18 +256,20 @@ void forward::on_response_head(const http::framing& framing) {
     auto& f = stream_.response.headers;
     http::remove_connection_fields(f);
     std::int64_t length = -1;
-    if (framing.kind == http::body_kind::length)
-        length = static_cast<std::int64_t>(framing.length);
+    if (framing.kind == http::body_kind::length) length = static_cast<std::int64_t>(framing.length);
     http::normalise_length(f, framing, stream_.response.status);
     until_close_ = framing.kind == http::body_kind::until_close;
     stream_.response_head(length);
 }
 
-void forward::on_response_data(base::slice data) { stream_.response_data(std::move(data)); }
+void forward::on_response_data(base::slice data) {
+    stream_.response_data(std::move(data));
+}
 
 void forward::on_response_end(const http::fields&) {
     http::remove_forbidden_trailers(stream_.response_trailers);
-    if (!stream_.response_trailers.empty()) stream_.pin(base::block_ref::share(conn_->head_block()));
+    if (!stream_.response_trailers.empty())
+        stream_.pin(base::block_ref::share(conn_->head_block()));
     upstream::connection* c = std::exchange(conn_, nullptr);
     running_ = false;
     settle(PK_END_COMPLETE);
@@ -273,7 +280,9 @@ void forward::on_response_end(const http::fields&) {
     stream_.response_end();
 }
 
-void forward::on_send_drained() { stream_.request_drained(); }
+void forward::on_send_drained() {
+    stream_.request_drained();
+}
 
 bool forward::wants_data() {
     if (splices()) {
@@ -294,12 +303,14 @@ bool forward::splices() {
 void forward::pump_splice() {
     switch (splice_.pump(*conn_, stream_.from(), splice_to_)) {
         case splicer::outcome::waits_origin:
-        case splicer::outcome::failed: return;
+        case splicer::outcome::failed:
+            return;
         case splicer::outcome::waits_client:
             stream_.pause_response();
             stream_.from().splice_waits();
             return;
-        case splicer::outcome::done: return conn_->finish_spliced();
+        case splicer::outcome::done:
+            return conn_->finish_spliced();
     }
 }
 
@@ -339,7 +350,8 @@ void forward::on_failure(const upstream::failure& why) {
             address_ = 0;
             return connect(endpoint_);
         }
-        // A fresh one that died without a byte: once elsewhere, or here again. No origin sees it three times.
+        // A fresh one that died without a byte: once elsewhere, or here again. No origin sees it
+        // three times.
         if (may_run_again && !std::exchange(replayed_, true)) {
             if (chooser_->of().endpoints.size() > tried_.count) return attempt();
             if (!renewed_) {
@@ -349,7 +361,8 @@ void forward::on_failure(const upstream::failure& why) {
         }
         return give_up(why);
     }
-    // Nothing was sent. Another address of the endpoint, or another endpoint, within one connect timeout.
+    // Nothing was sent. Another address of the endpoint, or another endpoint, within one connect
+    // timeout.
     const auto spent = stream_.in().loop.now() - first_attempt_;
     const bool time_left = spent < chooser_->of().conf->timeouts.connect;
     if (++address_ < chooser_->of().endpoints[endpoint_].addresses.size() && time_left)
@@ -381,7 +394,8 @@ void forward::reset() noexcept {
     chooser_ = nullptr;
     tried_.count = attempts_ = address_ = 0;
     endpoint_ = PK_NO_ENDPOINT;
-    connected_ = reused_ = renewed_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ = false;
+    connected_ = reused_ = renewed_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ =
+        false;
     chunked_ = until_close_ = false;
     head_time_ = connect_time_ = {};
 }

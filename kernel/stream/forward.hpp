@@ -1,8 +1,8 @@
 // The kernel's handler: asks an origin, and keeps asking others as long as nothing was lost by it.
 //
-// A part of its stream. An attempt is one endpoint chosen; the replay on a fresh connection after a stale pooled one
-// belongs to it. Typed facts decide (what was sent, what came back, is it idempotent, can its body be sent again),
-// so that a POST is never executed twice.
+// A part of its stream. An attempt is one endpoint chosen; the replay on a fresh connection after a
+// stale pooled one belongs to it. Typed facts decide (what was sent, what came back, is it
+// idempotent, can its body be sent again), so that a POST is never executed twice.
 
 #pragma once
 
@@ -32,9 +32,7 @@ public:
     void start(std::uint32_t upstream);
     void request_data(base::slice data);
     void request_end();
-    std::size_t queued() const noexcept {
-        return waiting_.bytes() + (conn_ ? conn_->queued() : 0);
-    }
+    std::size_t queued() const noexcept { return waiting_.bytes() + (conn_ ? conn_->queued() : 0); }
     void response_drained();
     // Ends it without a word to the stream: the client is gone, or was answered otherwise.
     void cancel() noexcept;
@@ -80,7 +78,7 @@ private:
     bool running_ = false;
     bool connected_ = false;  // The request has been handed to the connection.
     bool reused_ = false;
-    bool renewed_ = false;   // A pooled connection had gone stale; tried again on a fresh one.
+    bool renewed_ = false;  // A pooled connection had gone stale; tried again on a fresh one.
     bool replayed_ = false;
     bool body_began_ = false;
     bool chunked_ = false;

@@ -15,8 +15,7 @@ bool legal_fields(pk_field_view fields) noexcept {
     const auto* at = reinterpret_cast<const char*>(fields.first);
     for (std::uint32_t i = 0; i < fields.count; ++i, at += fields.stride) {
         const auto& f = *reinterpret_cast<const pk_field*>(at);
-        if (!http::is_token(http::to_view(f.name)) ||
-            !http::is_field_value(http::to_view(f.value)))
+        if (!http::is_token(http::to_view(f.name)) || !http::is_field_value(http::to_view(f.value)))
             return false;
     }
     return fields.count <= stream::fields_max;
@@ -38,8 +37,8 @@ void copy_fields(http::fields& to, pk_field_view fields, base::arena& arena) {
 
 }  // namespace
 
-// Puts a new response in place of whatever there was; the rest of what a reply means is done when the callback
-// has returned (act_on_record), because its data hook may still be looking at a body.
+// Puts a new response in place of whatever there was; the rest of what a reply means is done when
+// the callback has returned (act_on_record), because its data hook may still be looking at a body.
 pk_status host_calls::begin_reply(slot& s, std::uint32_t status, pk_field_view fields,
                                   std::int64_t length) {
     stream& o = *s.owner;
@@ -49,8 +48,8 @@ pk_status host_calls::begin_reply(slot& s, std::uint32_t status, pk_field_view f
         o.response_.head == stream::head_state::delivered)
         return PK_WRONG_STATE;
     if (o.request_.head == stream::head_state::none) return PK_WRONG_STATE;
-    // A filter's turn to answer comes when the request or the response head is at it, or has passed it on the
-    // way in and no response has yet gone on from it.
+    // A filter's turn to answer comes when the request or the response head is at it, or has passed
+    // it on the way in and no response has yet gone on from it.
     o.replied_ = true;
     o.recorded_ = stream::recorded::reply;
     o.recorded_by_ = &s;
@@ -132,8 +131,8 @@ pk_status host_calls::may_emit(slot& s, std::uint32_t direction, std::uint64_t s
         return PK_WRONG_STATE;
     side.wants_drained = true;
     o.drains_ = true;
-    const bool full = s.emitted == 0 &&
-                      o.queued_after(s, static_cast<int>(direction)) >= stream::high_water;
+    const bool full =
+        s.emitted == 0 && o.queued_after(s, static_cast<int>(direction)) >= stream::high_water;
     if (full || s.emitted + size > stream::emit_max) return PK_NO_MEMORY;
     s.emitted += size;
     return PK_OK;
@@ -245,8 +244,8 @@ pk_status host_calls::collect(pk_stream* h, std::uint32_t direction, std::uint64
     if (direction > PK_RESPONSE) return PK_INVALID;
     if (overflow == PK_OVERFLOW_SPILL) return PK_UNSUPPORTED;
     if (overflow > PK_OVERFLOW_STREAM) return PK_INVALID;
-    const bool here = s.handler ? direction == PK_REQUEST && !s.out
-                                : held_here(s, static_cast<int>(direction));
+    const bool here =
+        s.handler ? direction == PK_REQUEST && !s.out : held_here(s, static_cast<int>(direction));
     if (!here) return PK_WRONG_STATE;
     constexpr std::uint64_t default_max = 1024 * 1024;
     if (limit > std::max<std::uint64_t>(default_max, o.route_->conf->limits.collect))

@@ -18,23 +18,34 @@ bool is_kernels_field(std::uint32_t id) noexcept {
         case PK_FIELD_UPGRADE:
         case PK_FIELD_KEEP_ALIVE:
         case PK_FIELD_PROXY_CONNECTION:
-        case PK_FIELD_HOST: return true;
-        default: return false;
+        case PK_FIELD_HOST:
+            return true;
+        default:
+            return false;
     }
 }
 
-const pk_request* host_calls::request(pk_stream* s) { return &slot::of(s).owner->request; }
+const pk_request* host_calls::request(pk_stream* s) {
+    return &slot::of(s).owner->request;
+}
 
 http::fields* host_calls::list(slot& s, std::uint32_t which) {
     stream& o = *s.owner;
     switch (which) {
-        case PK_FIELDS_REQUEST: return &o.head.headers;
-        case PK_FIELDS_REQUEST_TRAILERS: return &o.request_trailers;
-        case PK_FIELDS_RESPONSE: return &o.response.headers;
-        case PK_FIELDS_RESPONSE_TRAILERS: return &o.response_trailers;
-        case PK_FIELDS_INFORMATIONAL: return &o.response.headers;
-        case PK_FIELDS_CLAIMED: return &o.claimed_;
-        default: return nullptr;
+        case PK_FIELDS_REQUEST:
+            return &o.head.headers;
+        case PK_FIELDS_REQUEST_TRAILERS:
+            return &o.request_trailers;
+        case PK_FIELDS_RESPONSE:
+            return &o.response.headers;
+        case PK_FIELDS_RESPONSE_TRAILERS:
+            return &o.response_trailers;
+        case PK_FIELDS_INFORMATIONAL:
+            return &o.response.headers;
+        case PK_FIELDS_CLAIMED:
+            return &o.claimed_;
+        default:
+            return nullptr;
     }
 }
 
@@ -48,8 +59,8 @@ const pk_field* host_calls::find(pk_stream* s, std::uint32_t which, std::uint32_
     const auto* all = list(slot::of(s), which);
     if (!all) return nullptr;
     const std::uint32_t from = index ? *index : 0;
-    const pk_field* f = id != PK_FIELD_OTHER ? all->find(id, from)
-                                             : all->find(http::to_view(name), from);
+    const pk_field* f =
+        id != PK_FIELD_OTHER ? all->find(id, from) : all->find(http::to_view(name), from);
     if (f && index) *index = static_cast<std::uint32_t>(f - all->begin());
     return f;
 }
@@ -153,11 +164,13 @@ pk_status host_calls::set_part(pk_stream* h, std::uint32_t part, pk_str value) {
         }
         case PK_PART_QUERY:
             for (const char c : text)
-                if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '#') return PK_INVALID;
+                if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '#')
+                    return PK_INVALID;
             r.query = http::to_str(o.arena.copy(text));
             r.has_query = text.empty() ? 0 : 1;
             return PK_OK;
-        default: return PK_INVALID;
+        default:
+            return PK_INVALID;
     }
 }
 
@@ -169,7 +182,9 @@ pk_status host_calls::set_client(pk_stream* h, const pk_address* client) {
     return PK_OK;
 }
 
-std::uint32_t host_calls::status(pk_stream* h) { return slot::of(h).owner->response.status; }
+std::uint32_t host_calls::status(pk_stream* h) {
+    return slot::of(h).owner->response.status;
+}
 
 pk_status host_calls::set_status(pk_stream* h, std::uint32_t status) {
     slot& s = slot::of(h);

@@ -63,7 +63,8 @@ void http1_server::send_head(const response_out& head) {
 void http1_server::send_data(base::slice data) {
     if (data.empty()) return;
     if (response_left_ >= 0) {
-        // More than was announced can only mean a broken handler: it must not reach the next response.
+        // More than was announced can only mean a broken handler: it must not reach the next
+        // response.
         const auto left = static_cast<std::size_t>(response_left_);
         if (data.size() > left) {
             keep_ = false;
@@ -153,11 +154,11 @@ net::nanoseconds http1_server::write_stall() const noexcept {
 void http1_server::watch_writing() {
     if (write_timer_.armed()) return;
     window_out_ = 0;
-    write_timer_.arm(context_.loop.timers(),
-                     context_.loop.now() + write_stall());
+    write_timer_.arm(context_.loop.timers(), context_.loop.now() + write_stall());
 }
 
-// What is queued is written first, as far as that goes without a word about errors: they show again.
+// What is queued is written first, as far as that goes without a word about errors: they show
+// again.
 int http1_server::splice_target() noexcept {
     if (chunked_ || until_close_ || response_left_ <= 0 || aborted_) return -1;
     while (!out_.empty() && writable_) {
@@ -183,7 +184,9 @@ void http1_server::splice_waits() {
     watch_writing();
 }
 
-void http1_server::on_write_timer(void* self) { static_cast<http1_server*>(self)->write_expired(); }
+void http1_server::on_write_timer(void* self) {
+    static_cast<http1_server*>(self)->write_expired();
+}
 
 // A reader must take `rate_min` while we hold something for it.
 void http1_server::write_expired() {

@@ -1,13 +1,14 @@
-// Reading: heads, bodies, what follows on the same connection, and its end. Writing is in http1_respond.cpp.
+// Reading: heads, bodies, what follows on the same connection, and its end. Writing is in
+// http1_respond.cpp.
 
 #include "kernel/stream/http1_server.hpp"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "kernel/net/socket.hpp"
 #include "kernel/http/normalise.hpp"
 #include "kernel/http/target.hpp"
+#include "kernel/net/socket.hpp"
 #include "kernel/stream/stream.hpp"
 
 namespace pkernel::stream {
@@ -54,7 +55,8 @@ void http1_server::on_io(std::uint32_t events) {
     if (readable_) proceed();
 }
 
-// Reads and uses what there is, until the socket is empty, the stream wants no more, or the request is complete.
+// Reads and uses what there is, until the socket is empty, the stream wants no more, or the request
+// is complete.
 void http1_server::proceed() {
     if (proceeding_) return;
     proceeding_ = true;
@@ -96,7 +98,9 @@ bool http1_server::fill() {
             window_in_ += r.bytes;
             if (r.bytes < room && !peer_closed_) readable_ = false;
             return true;
-        case net::io_status::would_block: readable_ = false; return false;
+        case net::io_status::would_block:
+            readable_ = false;
+            return false;
         case net::io_status::end:
             readable_ = false;
             peer_closed_ = true;
@@ -127,13 +131,12 @@ bool http1_server::take_head() {
     }
     std::size_t used = 0;
     http::parse_fault fault;
-    const auto r = http::parse_request(in_.view(), seen_, listener().head_limits, stream_->head,
-                                       &used, fault);
+    const auto r =
+        http::parse_request(in_.view(), seen_, listener().head_limits, stream_->head, &used, fault);
     if (r == http::parse_result::need_more) {
         stream_->head.headers.clear();
         seen_ = in_.size();
-        if (timing_ != reading::head)
-            time_reading(reading::head, listener().conf->timeouts.head);
+        if (timing_ != reading::head) time_reading(reading::head, listener().conf->timeouts.head);
         return false;
     }
     stream_->request.peer = peer_;
@@ -157,15 +160,14 @@ void http1_server::head_complete(std::size_t used) {
         !http::request_framing(s.head, framing_, fault))
         return refuse(fault);
     const auto most = listener().conf->limits.keepalive_requests;
-    keep_ = framing_.keep_alive && !context_.draining && !draining_ &&
-            (most == 0 || requests_ < most);
+    keep_ =
+        framing_.keep_alive && !context_.draining && !draining_ && (most == 0 || requests_ < most);
     const pk_field* expect = s.head.headers.find(PK_FIELD_EXPECT);
     const bool old = (s.request.flags & PK_REQUEST_HTTP10) != 0;
     const bool body = framing_.kind != http::body_kind::none &&
                       (framing_.kind != http::body_kind::length || framing_.length > 0);
-    const bool expects =
-        expect && body && !old &&
-        http::lists_token(s.head.headers, PK_FIELD_EXPECT, "100-continue");
+    const bool expects = expect && body && !old &&
+                         http::lists_token(s.head.headers, PK_FIELD_EXPECT, "100-continue");
     http::remove_connection_fields(s.head.headers);
     http::normalise_length(s.head.headers, framing_, 200);
     left_ = framing_.length;
@@ -211,7 +213,9 @@ bool http1_server::take_chunked() {
     http::parse_fault fault;
     const auto step = chunks_.next(in_.view(), fault);
     switch (step.what) {
-        case http::chunked_decoder::event::need_more: in_.consume(in_.size()); break;
+        case http::chunked_decoder::event::need_more:
+            in_.consume(in_.size());
+            break;
         case http::chunked_decoder::event::trailers:
             in_.consume(step.consumed);
             in_trailers_ = true;
@@ -236,8 +240,8 @@ bool http1_server::take_trailers() {
     std::size_t used = 0;
     http::parse_fault fault;
     auto& trailers = stream_->request_trailers;
-    const auto r = http::parse_trailers(in_.view(), seen_, listener().head_limits, trailers, &used,
-                                        fault);
+    const auto r =
+        http::parse_trailers(in_.view(), seen_, listener().head_limits, trailers, &used, fault);
     if (r == http::parse_result::need_more) {
         trailers.clear();
         seen_ = in_.size();
@@ -271,8 +275,9 @@ void http1_server::resume_request() {
     context_.loop.defer(*this);
 }
 
-// A FIN alone says only that no more is sent: a whole request is answered all the same (F09). But if the response is
-// under way and nothing of it could be written for a while, nobody may be there to want the rest (F16).
+// A FIN alone says only that no more is sent: a whole request is answered all the same (F09). But
+// if the response is under way and nothing of it could be written for a while, nobody may be there
+// to want the rest (F16).
 void http1_server::watch_for_gone() {
     if (!peer_closed_ || !responding_ || phase_ != phase::waiting) return;
     window_out_ = 0;
@@ -373,13 +378,17 @@ void http1_server::time_reading(reading what, net::nanoseconds after) {
     read_timer_.arm(context_.loop.timers(), context_.loop.now() + after);
 }
 
-void http1_server::on_read_timer(void* self) { static_cast<http1_server*>(self)->read_expired(); }
+void http1_server::on_read_timer(void* self) {
+    static_cast<http1_server*>(self)->read_expired();
+}
 
 void http1_server::read_expired() {
     switch (timing_) {
-        case reading::none: return;
+        case reading::none:
+            return;
         case reading::idle:
-        case reading::linger: return close(false);
+        case reading::linger:
+            return close(false);
         case reading::gone:
             if (!stream_ || window_out_ > 0) return watch_for_gone();
             end_stream({PK_END_CLIENT_ABORT, "client_closed"});
@@ -392,8 +401,8 @@ void http1_server::read_expired() {
             return stream_->request_failed(408, {PK_END_TIMEOUT, "request_head_timeout"});
         case reading::body: {
             const auto window = body_stall();
-            const auto least = rate_min * static_cast<std::uint64_t>(window.count()) /
-                               1'000'000'000u;
+            const auto least =
+                rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
             const bool ours = !stream_->wants_request();
             if (ours || window_in_ > least) {
                 window_in_ = 0;

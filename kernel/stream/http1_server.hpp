@@ -1,7 +1,9 @@
-// A client's connection that speaks HTTP/1.1: reads requests, one stream at a time, and writes their responses.
+// A client's connection that speaks HTTP/1.1: reads requests, one stream at a time, and writes
+// their responses.
 //
-// One worker's thread. It owns its fd, its present stream, and itself: it ends through loop::retire. What is sent
-// is written once a turn of the loop, so that a head and the first bytes of its body leave together.
+// One worker's thread. It owns its fd, its present stream, and itself: it ends through
+// loop::retire. What is sent is written once a turn of the loop, so that a head and the first bytes
+// of its body leave together.
 
 #pragma once
 
@@ -38,7 +40,8 @@ class http1_server final : public net::io_target,
 public:
     static constexpr std::size_t linger_bytes_max = 64 * 1024;
     static constexpr std::uint64_t rate_min = 240;  // Bytes a second.
-    // A client that has closed its side, while its response is under way and silent: gone after this long.
+    // A client that has closed its side, while its response is under way and silent: gone after
+    // this long.
     static constexpr net::nanoseconds gone_after = std::chrono::milliseconds(800);
 
     // Takes the fd.
@@ -48,11 +51,13 @@ public:
 
     // Registers with the loop. False: the connection is closed and retired.
     bool start();
-    // No further request will be served: an idle connection waits `grace` for one that is under way.
+    // No further request will be served: an idle connection waits `grace` for one that is under
+    // way.
     void drain(net::nanoseconds grace);
     // Ends it now, whatever it does.
     void kill(base::end_reason why);
     bool busy() const noexcept { return stream_ != nullptr; }
+    std::uint32_t listener_index() const noexcept { return listener_; }
 
     void on_io(std::uint32_t events) override;
 
@@ -93,6 +98,8 @@ private:
     void close(bool with_reset);
     void watch_for_gone();
     void watch_writing();
+    net::nanoseconds body_stall() const noexcept;
+    net::nanoseconds write_stall() const noexcept;
     void time_reading(reading what, net::nanoseconds after);
     static void on_read_timer(void* self);
     static void on_write_timer(void* self);
@@ -117,8 +124,8 @@ private:
     bool need_more_ = false;
     bool in_trailers_ = false;
     bool request_whole_ = false;  // Read to its end.
-    bool keep_ = true;         // Another request may follow.
-    bool chunked_ = false;     // The response.
+    bool keep_ = true;            // Another request may follow.
+    bool chunked_ = false;        // The response.
     bool until_close_ = false;
     bool responding_ = false;  // Its head has been sent.
     bool response_done_ = false;
@@ -133,8 +140,8 @@ private:
     std::size_t seen_ = 0;
     http::framing framing_;
     http::chunked_decoder chunks_;
-    std::uint64_t left_ = 0;           // Of the request's body.
-    std::uint64_t window_in_ = 0;      // Bytes in the present rate window.
+    std::uint64_t left_ = 0;       // Of the request's body.
+    std::uint64_t window_in_ = 0;  // Bytes in the present rate window.
     std::uint64_t window_out_ = 0;
     std::uint64_t lingered_ = 0;
     std::int64_t response_left_ = -1;  // Of a response with a length.

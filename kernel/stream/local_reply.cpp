@@ -46,8 +46,8 @@ std::string_view body_limit_text(stream& s) {
 
 void log_plugin_error(const plugin::instance& who, std::string_view what) {
     const pk_host* host = who.host_api();
-    const auto* logger = static_cast<const pk_logger*>(
-        host->get(host, {PK_LOGGER_ID, sizeof PK_LOGGER_ID - 1}));
+    const auto* logger =
+        static_cast<const pk_logger*>(host->get(host, {PK_LOGGER_ID, sizeof PK_LOGGER_ID - 1}));
     if (logger) logger->write(host, PK_LOG_ERROR, {what.data(), what.size()});
 }
 

@@ -13,8 +13,8 @@ class stream;
 
 namespace local_reply {
 
-// Fills the stream's response head; the answer is the body, in its arena. `proxy_error` is a type of RFC 9209
-// 2.3, or empty. Detail is one sentence for the reader.
+// Fills the stream's response head; the answer is the body, in its arena. `proxy_error` is a type
+// of RFC 9209 2.3, or empty. Detail is one sentence for the reader.
 std::string_view fill(stream& s, std::uint32_t status, base::end_reason why,
                       std::string_view proxy_error, std::string_view detail);
 

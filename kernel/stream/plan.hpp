@@ -1,5 +1,5 @@
-// A generation as the workers use it: routes with their chains, listeners, upstreams, logs. Immutable once built;
-// any thread may read. Built by runtime from the config, never changed.
+// A generation as the workers use it: routes with their chains, listeners, upstreams, logs.
+// Immutable once built; any thread may read. Built by runtime from the config, never changed.
 
 #pragma once
 
@@ -37,10 +37,11 @@ struct log_plan {
     std::shared_ptr<plugin::instance> instance;
 };
 
-// Request fields that filters of a route vouch for, and the forwarding family, which every route claims.
+// Request fields that filters of a route vouch for, and the forwarding family, which every route
+// claims.
 struct claimed_names {
-    std::uint64_t ids[2] = {0, 0};      // Well-known ones.
-    std::vector<std::string> others;    // Lower case.
+    std::uint64_t ids[2] = {0, 0};    // Well-known ones.
+    std::vector<std::string> others;  // Lower case.
     bool claims(std::uint32_t id) const noexcept { return (ids[id >> 6] >> (id & 63)) & 1; }
 };
 
@@ -59,7 +60,8 @@ struct route_plan {
     std::vector<std::shared_ptr<filter_plan>> filters;
     std::shared_ptr<handler_plan> handler;  // Or:
     std::uint32_t upstream = 0;             // Index into generation::upstreams.
-    upstream::exchange_limits exchange;     // Of an attempt: the upstream's, overridden by the route's.
+    upstream::exchange_limits
+        exchange;  // Of an attempt: the upstream's, overridden by the route's.
     claimed_names claimed;
     std::vector<std::shared_ptr<log_plan>> logs;
     std::uint32_t interest = 0;  // Of all filters together.
@@ -84,7 +86,8 @@ struct generation {
     std::vector<std::unique_ptr<route_plan>> direct;  // By upstream: no filter, for subrequests.
     std::unique_ptr<route_finder> router;
     std::vector<std::shared_ptr<log_plan>> logs;
-    std::vector<std::shared_ptr<log_plan>> all_logs;  // Those of listeners and routes too, once each.
+    std::vector<std::shared_ptr<log_plan>>
+        all_logs;           // Those of listeners and routes too, once each.
     claimed_names claimed;  // Of a request without a route.
     std::vector<std::shared_ptr<plugin::instance>> instances;  // All of them, once each.
 };

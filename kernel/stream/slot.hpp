@@ -44,7 +44,8 @@ struct slot {
     const filter_plan* filter = nullptr;    // Or
     const handler_plan* handler = nullptr;  // or neither: a handle that only reads.
     std::uint16_t index = 0;
-    bool began = false;  // Its headers hook was called, or it has none and the head passed: stream_end is due.
+    bool began = false;  // Its headers hook was called, or it has none and the head passed:
+                         // stream_end is due.
     bool out = false;    // No event any more but stream_end.
     bool woken = false;
     std::uint32_t waker = UINT32_MAX;  // Its place in the worker's table.

@@ -13,7 +13,8 @@ bool splicer::begin(net::pipe_pool& pipes) {
     return active();
 }
 
-// The pipe is filled once and emptied before it is filled again: so that EAGAIN says which side it is that waits.
+// The pipe is filled once and emptied before it is filled again: so that EAGAIN says which side it
+// is that waits.
 splicer::outcome splicer::pump(upstream::connection& from, downstream& client, int to) {
     for (;;) {
         if (held_ == 0) {

@@ -1,7 +1,8 @@
 // Moves the rest of a response's body from the origin's socket to the client's by splice(2).
 //
-// For bodies of known length that nobody needs to look at, when at least `bytes_min` are still to come. Whatever
-// stands in the way (no pipe, bytes queued before it, a chain that looks), the body is copied instead.
+// For bodies of known length that nobody needs to look at, when at least `bytes_min` are still to
+// come. Whatever stands in the way (no pipe, bytes queued before it, a chain that looks), the body
+// is copied instead.
 
 #pragma once
 

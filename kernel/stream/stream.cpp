@@ -119,8 +119,7 @@ void stream::attach(const route_plan& r, std::uint16_t keep) {
     slots_ = slots;
     slot_count_ = n;
     constexpr std::uint32_t looks = PK_ON_REQUEST_DATA | PK_ON_REQUEST_END;
-    if ((r.interest & looks) || r.handler)
-        build_stages(request_, keep, slot_count_, 1);
+    if ((r.interest & looks) || r.handler) build_stages(request_, keep, slot_count_, 1);
 }
 
 slot* stream::make_slot(const filter_plan* f, const handler_plan* h, std::uint16_t index) {
@@ -168,10 +167,10 @@ void stream::finish() {
         slot& s = *slots_[i];
         for (slot_timer* t = s.timers; t; t = t->next) t->timer.cancel();
         if (!s.began) continue;
-        const auto hook = s.filter ? (s.filter->interest & PK_ON_STREAM_END
-                                          ? s.filter->hooks.stream_end
-                                          : nullptr)
-                                   : s.handler->hooks.stream_end;
+        const auto hook =
+            s.filter
+                ? (s.filter->interest & PK_ON_STREAM_END ? s.filter->hooks.stream_end : nullptr)
+                : s.handler->hooks.stream_end;
         if (hook) call(s, [&](pk_stream* h) { hook(h, end_.cause); });
         context_.wakers->forget(s);
     }
@@ -236,7 +235,8 @@ bool stream::response_has_body() const noexcept {
     return !head_method_ && s != 204 && s != 304 && s >= 200;
 }
 
-// --- the handler's side -----------------------------------------------------------------------------------
+// --- the handler's side
+// -----------------------------------------------------------------------------------
 
 void stream::response_informational() {
     if (ended_ || response_.head != head_state::none) return;
@@ -286,7 +286,8 @@ void stream::request_drained() {
     if (!ended_) advance();
 }
 
-// --- the downstream side ----------------------------------------------------------------------------------
+// --- the downstream side
+// ----------------------------------------------------------------------------------
 
 void stream::request_data(base::slice data) {
     if (ended_ || request_closed_) return;

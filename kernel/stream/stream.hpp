@@ -1,11 +1,13 @@
 // One request and its response, on their way through the chain.
 //
-// The downstream side feeds it (request_*), the handler answers (response_*), filters stand in between. Owned by
-// the downstream side; one worker's thread. Nothing here calls a plugin from inside a call that a plugin made:
-// host calls record, and advance() acts when the callback has returned.
+// The downstream side feeds it (request_*), the handler answers (response_*), filters stand in
+// between. Owned by the downstream side; one worker's thread. Nothing here calls a plugin from
+// inside a call that a plugin made: host calls record, and advance() acts when the callback has
+// returned.
 //
-// Each direction is a lane: a head that moves from filter to filter and may be held, then bytes that follow it
-// through the stages of those filters that look at them. Bytes never overtake their head.
+// Each direction is a lane: a head that moves from filter to filter and may be held, then bytes
+// that follow it through the stages of those filters that look at them. Bytes never overtake their
+// head.
 
 #pragma once
 
@@ -42,8 +44,9 @@ public:
     stream(const stream&) = delete;
     stream& operator=(const stream&) = delete;
 
-    // --- for the downstream side --------------------------------------------------------------------------
-    // Once, before the head is parsed: `head` and `request` are then filled by the codec.
+    // --- for the downstream side
+    // -------------------------------------------------------------------------- Once, before the
+    // head is parsed: `head` and `request` are then filled by the codec.
     void open(downstream& from, std::shared_ptr<site> where, const listener_plan& listener);
     base::arena arena;
     http::request_head head;
@@ -51,7 +54,8 @@ public:
     http::fields request_trailers;
     void pin(base::block_ref b);  // Keeps a head's block for the stream's life.
 
-    // The head is there, `request` is canonical: finds the route and begins. `expects` 100-continue.
+    // The head is there, `request` is canonical: finds the route and begins. `expects`
+    // 100-continue.
     void begin(bool expects);
     // Refuses before there is a route: malformed, timed out... The answer passes no filter.
     void refuse(const http::parse_fault& fault, std::uint32_t cause);
@@ -66,13 +70,15 @@ public:
     void abort(base::end_reason why);
     // The same where an answer still can be sent: as by local_error.
     void request_failed(std::uint32_t status, base::end_reason why, std::string_view detail = {});
-    // The response's last byte was written, or it was aborted: tells the filters and the logs. Then free it.
+    // The response's last byte was written, or it was aborted: tells the filters and the logs. Then
+    // free it.
     void finish();
     bool response_ended() const noexcept { return response_.end_delivered; }
     bool response_started() const noexcept { return response_.head == head_state::delivered; }
     std::uint64_t response_bytes = 0;  // Counted by the downstream side.
 
-    // --- for the kernel's handler -------------------------------------------------------------------------
+    // --- for the kernel's handler
+    // -------------------------------------------------------------------------
     http::response_head response;
     http::fields response_trailers;
     void response_informational();
@@ -99,13 +105,15 @@ public:
     pk_stream* reader() noexcept { return &reader_.handle; }
     bool response_has_body() const noexcept;
 
-    // --- for subrequests (stream_child.cpp) ---------------------------------------------------------------
+    // --- for subrequests (stream_child.cpp)
+    // ---------------------------------------------------------------
     subrequest* children = nullptr;  // That this one waits for.
-    std::uint8_t depth = 0;          // 0: a client's; else a subrequest of one whose depth is one less.
+    std::uint8_t depth = 0;  // 0: a client's; else a subrequest of one whose depth is one less.
     void route_child(const route_plan* direct, const slot* behind);
     void begin_child();
 
-    // --- for variables ------------------------------------------------------------------------------------
+    // --- for variables
+    // ------------------------------------------------------------------------------------
     made_value* made_values = nullptr;
     bool ended() const noexcept { return ended_; }
     base::end_reason end_reason() const noexcept { return end_; }
@@ -113,7 +121,8 @@ public:
     std::string_view endpoint_name() const noexcept { return forward_.endpoint_name(); }
     std::uint32_t attempts() const noexcept { return forward_.attempts(); }
 
-    // --- for the host's functions -------------------------------------------------------------------------
+    // --- for the host's functions
+    // -------------------------------------------------------------------------
     friend struct host_calls;
     friend void fill_record(stream& s, pk_record& r);
     void resume(slot& s, int direction);
@@ -137,7 +146,7 @@ private:
     struct lane {
         int direction = PK_REQUEST;
         head_state head = head_state::none;
-        int at = 0;  // The slot whose turn it is.
+        int at = 0;               // The slot whose turn it is.
         std::uint32_t epoch = 0;  // Changes when the stages are others.
         stage* first = nullptr;
         base::slice_queue tail;  // Past the last stage, before the way out.
@@ -210,8 +219,9 @@ private:
     recorded recorded_ = recorded::none;
     slot* recorded_by_ = nullptr;
     std::uint32_t reset_cause_ = 0;
-    stage* dead_stages_ = nullptr;  // Of a response that a reply replaced; a hook may still look at them.
-    slot* responder_ = nullptr;     // Whose emits are the response's body.
+    stage* dead_stages_ =
+        nullptr;  // Of a response that a reply replaced; a hook may still look at them.
+    slot* responder_ = nullptr;  // Whose emits are the response's body.
     http::fields claimed_;
     http::fields informational_;
     forward forward_;

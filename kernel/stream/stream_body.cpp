@@ -166,8 +166,7 @@ bool stream::run_collect(lane& l, stage& st) {
         if (l.direction == PK_REQUEST)
             local_error(413, {PK_END_LIMIT, "collected_body_too_large"}, "http_request_error");
         else
-            local_error(502, {PK_END_LIMIT, "collected_body_too_large"},
-                        "http_response_body_size");
+            local_error(502, {PK_END_LIMIT, "collected_body_too_large"}, "http_response_body_size");
         return true;
     }
     side.complete = over ? static_cast<std::uint32_t>(PK_COLLECTED_PART)
@@ -269,8 +268,8 @@ void stream::deliver_tail(lane& l) {
 // What waits to go out after this handle.
 std::uint64_t stream::queued_after(const slot& s, int direction) const noexcept {
     const lane& l = direction == PK_REQUEST ? request_ : response_;
-    std::uint64_t n = l.tail.bytes() + (direction == PK_REQUEST ? forward_.queued()
-                                                                : from_->queued());
+    std::uint64_t n =
+        l.tail.bytes() + (direction == PK_REQUEST ? forward_.queued() : from_->queued());
     const stage* st = s.sides[direction].at ? s.sides[direction].at->next : l.first;
     for (; st; st = st->next) n += st->in.bytes();
     return n;
@@ -278,8 +277,8 @@ std::uint64_t stream::queued_after(const slot& s, int direction) const noexcept 
 
 // What this lane holds, but for bodies that a filter has asked to collect.
 std::uint64_t stream::buffered(const lane& l) const noexcept {
-    std::uint64_t n = l.tail.bytes() + (l.direction == PK_REQUEST ? forward_.queued()
-                                                                  : from_->queued());
+    std::uint64_t n =
+        l.tail.bytes() + (l.direction == PK_REQUEST ? forward_.queued() : from_->queued());
     for (const stage* st = l.first; st; st = st->next)
         if (!st->who->sides[l.direction].collecting) n += st->in.bytes();
     return n;

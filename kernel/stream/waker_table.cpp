@@ -6,9 +6,7 @@
 namespace pkernel::stream {
 
 waker_table::waker_table(net::loop& loop, std::uint32_t worker)
-    : bell_(loop, &deliver, this),
-      worker_(worker),
-      chunks_(new std::atomic<place*>[chunks_max]) {
+    : bell_(loop, &deliver, this), worker_(worker), chunks_(new std::atomic<place*>[chunks_max]) {
     for (std::uint32_t i = 0; i < chunks_max; ++i) chunks_[i].store(nullptr);
 }
 
@@ -58,7 +56,8 @@ slot* waker_table::find(pk_waker w) const noexcept {
 bool waker_table::ring(pk_waker w) {
     place* p = at(static_cast<std::uint32_t>(w.place));
     if (!p) return false;
-    if (p->life.load(std::memory_order_relaxed) != w.life) return true;  // A dead one: nothing to do.
+    if (p->life.load(std::memory_order_relaxed) != w.life)
+        return true;  // A dead one: nothing to do.
     if (p->rung.exchange(true, std::memory_order_acq_rel)) return true;
     place* head = rung_.load(std::memory_order_relaxed);
     do p->next_rung = head;

@@ -1,7 +1,7 @@
 // Where wakers lead: numbered places for the handles of one worker, that any thread may ring.
 //
-// A place is reused, so each has a counter that tells lives apart. Rings made before the last was delivered become
-// one: nothing can be full. Everything but ring is for the worker's thread.
+// A place is reused, so each has a counter that tells lives apart. Rings made before the last was
+// delivered become one: nothing can be full. Everything but ring is for the worker's thread.
 
 #pragma once
 
@@ -23,7 +23,8 @@ public:
     waker_table& operator=(const waker_table&) = delete;
     ~waker_table();
 
-    // A waker for `s`; makes its place the first time. place UINT64_MAX: the table is full (2^20 handles).
+    // A waker for `s`; makes its place the first time. place UINT64_MAX: the table is full (2^20
+    // handles).
     pk_waker make(slot& s);
     void forget(slot& s) noexcept;
     // The handle that made it, if it still lives.

@@ -18,7 +18,9 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {
     return z ^ (z >> 31);
 }
 
-pk_status no_response_field(const pk_pick*, pk_str, pk_str) noexcept { return PK_UNSUPPORTED; }
+pk_status no_response_field(const pk_pick*, pk_str, pk_str) noexcept {
+    return PK_UNSUPPORTED;
+}
 
 }  // namespace
 
@@ -74,7 +76,7 @@ void chooser::result(std::uint32_t index, std::uint32_t cause, net::nanoseconds 
     if (!(upstream_.balancer_needs & PK_BALANCER_RESULTS)) return;
     plugin::call_marker mark(marker_, upstream_.balancer->number());
     upstream_.balancer_hooks.result(upstream_.balancer->self(), &upstream_.snapshot, index, cause,
-                                     static_cast<std::uint64_t>(took.count()));
+                                    static_cast<std::uint64_t>(took.count()));
 }
 
 }  // namespace pkernel::upstream

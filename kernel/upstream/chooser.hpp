@@ -31,8 +31,8 @@ public:
     chooser(const upstream& of, pool& connections, plugin::marker_slot& marker,
             std::uint32_t worker, std::uint64_t seed);
 
-    // The index of an endpoint that was not tried yet, primaries before backups, or PK_NO_ENDPOINT. `stream`
-    // is the handle that the balancer may read the request by.
+    // The index of an endpoint that was not tried yet, primaries before backups, or PK_NO_ENDPOINT.
+    // `stream` is the handle that the balancer may read the request by.
     std::uint32_t pick(const tried& before, pk_stream* stream);
 
     // How an attempt at it ended, for balancers that ask.

@@ -90,8 +90,7 @@ void connection::flush() {
     if (phase_ != phase::head && phase_ != phase::body) return;
     if (!out_.empty())
         time(timing::send, what_.limits->send);
-    else if (phase_ == phase::head)
-        {
+    else if (phase_ == phase::head) {
         if (request_ended_)
             time(timing::response, what_.limits->response);
         else
@@ -167,7 +166,9 @@ bool connection::fill() {
             if (r.bytes < room && !peer_closed_) readable_ = false;
             if (phase_ == phase::body) time(timing::stall, what_.limits->stall);
             return true;
-        case net::io_status::would_block: readable_ = false; return false;
+        case net::io_status::would_block:
+            readable_ = false;
+            return false;
         case net::io_status::end:
             readable_ = false;
             peer_closed_ = true;
@@ -189,8 +190,8 @@ void connection::peer_ended() {
 bool connection::take_head() {
     std::size_t used = 0;
     http::parse_fault fault;
-    const auto r = http::parse_response(in_.view(), seen_, what_.limits->head, *what_.into, &used,
-                                        fault);
+    const auto r =
+        http::parse_response(in_.view(), seen_, what_.limits->head, *what_.into, &used, fault);
     if (r == http::parse_result::need_more) {
         what_.into->headers.clear();
         seen_ = in_.size();
@@ -251,9 +252,13 @@ bool connection::take_body() {
             if (left_ == 0 && phase_ == phase::body) finish_response();
             return true;
         }
-        case http::body_kind::until_close: user_->on_response_data(in_.take(in_.size())); return true;
-        case http::body_kind::chunked: return in_trailers_ ? take_trailers() : take_chunked();
-        case http::body_kind::none: return false;
+        case http::body_kind::until_close:
+            user_->on_response_data(in_.take(in_.size()));
+            return true;
+        case http::body_kind::chunked:
+            return in_trailers_ ? take_trailers() : take_chunked();
+        case http::body_kind::none:
+            return false;
     }
     return false;
 }
@@ -262,8 +267,12 @@ bool connection::take_chunked() {
     http::parse_fault fault;
     const auto step = chunks_.next(in_.view(), fault);
     switch (step.what) {
-        case http::chunked_decoder::event::need_more: in_.consume(in_.size()); return true;
-        case http::chunked_decoder::event::bad: fail(failure_kind::bad_response, fault); return true;
+        case http::chunked_decoder::event::need_more:
+            in_.consume(in_.size());
+            return true;
+        case http::chunked_decoder::event::bad:
+            fail(failure_kind::bad_response, fault);
+            return true;
         case http::chunked_decoder::event::trailers:
             in_.consume(step.consumed);
             in_trailers_ = true;
@@ -281,8 +290,8 @@ bool connection::take_chunked() {
 bool connection::take_trailers() {
     std::size_t used = 0;
     http::parse_fault fault;
-    const auto r = http::parse_trailers(in_.view(), seen_, what_.limits->head, *what_.trailers,
-                                        &used, fault);
+    const auto r =
+        http::parse_trailers(in_.view(), seen_, what_.limits->head, *what_.trailers, &used, fault);
     if (r == http::parse_result::need_more) {
         what_.trailers->clear();
         seen_ = in_.size();
@@ -366,14 +375,20 @@ void connection::time(timing what, net::nanoseconds after) {
     timer_.arm(loop_.timers(), loop_.now() + after);
 }
 
-void connection::on_timer(void* self) { static_cast<connection*>(self)->expire(); }
+void connection::on_timer(void* self) {
+    static_cast<connection*>(self)->expire();
+}
 
 void connection::expire() {
     switch (timing_) {
-        case timing::none: return;
-        case timing::connect: return fail(failure_kind::connect_timeout);
-        case timing::send: return fail(failure_kind::send_timeout);
-        case timing::response: return fail(failure_kind::response_timeout);
+        case timing::none:
+            return;
+        case timing::connect:
+            return fail(failure_kind::connect_timeout);
+        case timing::send:
+            return fail(failure_kind::send_timeout);
+        case timing::response:
+            return fail(failure_kind::response_timeout);
         case timing::stall:
             // Only the origin's silence counts, not that we do not want more.
             if (phase_ == phase::body && !user_->wants_data())

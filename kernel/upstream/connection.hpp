@@ -1,7 +1,9 @@
-// One connection to an origin, and the HTTP/1.1 client side on it: a request goes out, a response comes in.
+// One connection to an origin, and the HTTP/1.1 client side on it: a request goes out, a response
+// comes in.
 //
-// Belongs to one worker. It is owned by the exchange that uses it (its `user`) or, idle, by the pool; it is destroyed
-// through loop::retire. Responses are untrusted: parsed by the strict parser, bounded by their limits.
+// Belongs to one worker. It is owned by the exchange that uses it (its `user`) or, idle, by the
+// pool; it is destroyed through loop::retire. Responses are untrusted: parsed by the strict parser,
+// bounded by their limits.
 
 #pragma once
 
@@ -36,7 +38,8 @@ struct failure {
     http::parse_fault fault{};
 };
 
-// The exchange that uses a connection. No call comes after finish or abandon; none before begin returned.
+// The exchange that uses a connection. No call comes after finish or abandon; none before begin
+// returned.
 class connection_user {
 public:
     virtual void on_connected() = 0;
@@ -49,8 +52,8 @@ public:
     virtual void on_send_drained() = 0;
     // The connection is closed; the user lets go of it (it retires itself).
     virtual void on_failure(const failure& why) = 0;
-    // Whether more body may be handed over now; after a no, resume_reading() begins again. A user that takes the
-    // body past the connection (splice_into) does so here, and says no.
+    // Whether more body may be handed over now; after a no, resume_reading() begins again. A user
+    // that takes the body past the connection (splice_into) does so here, and says no.
     virtual bool wants_data() = 0;
 
 protected:
@@ -69,11 +72,12 @@ public:
     ~connection() override;
 
     const peer_key& key() const noexcept { return key_; }
-    // Served an earlier request: a failure before any byte of the response merits one fresh attempt.
+    // Served an earlier request: a failure before any byte of the response merits one fresh
+    // attempt.
     bool reused() const noexcept { return exchanges_ > 1; }
 
-    // Starts to connect; the answer comes as on_connected or on_failure, never before this returns. False: failed
-    // at once, `*why` tells, and no call comes: abandon it.
+    // Starts to connect; the answer comes as on_connected or on_failure, never before this returns.
+    // False: failed at once, `*why` tells, and no call comes: abandon it.
     bool connect(const socket_address& to, net::nanoseconds timeout, connection_user& user,
                  failure* why);
 
@@ -102,7 +106,8 @@ public:
     // Of the response head: keeps the views of `into` alive.
     base::block* head_block() const noexcept { return in_.owner(); }
 
-    // After on_response_end: may another request follow here? (Framing exact, both sides done and willing.)
+    // After on_response_end: may another request follow here? (Framing exact, both sides done and
+    // willing.)
     bool reusable() const noexcept;
     // Origin's Keep-Alive: timeout, less one second; empty when it said nothing.
     std::optional<net::nanoseconds> idle_hint() const noexcept { return idle_hint_; }
@@ -112,15 +117,17 @@ public:
     // ...or closes it and retires it. No callback follows.
     void abandon() noexcept;
 
-    // Request bytes that may have reached the origin, and response bytes that came, in this exchange.
+    // Request bytes that may have reached the origin, and response bytes that came, in this
+    // exchange.
     bool sent_anything() const noexcept { return sent_ > 0; }
     bool got_anything() const noexcept { return got_bytes_; }
     int fd() const noexcept { return fd_; }
 
-    // The body's bytes left on the socket when none of it is buffered here and its length is known; else 0.
+    // The body's bytes left on the socket when none of it is buffered here and its length is known;
+    // else 0.
     std::uint64_t spliceable() const noexcept;
-    // Moves up to `most` of them into a pipe. 0: none are there now; -1: on_failure was called. When the last has
-    // left the pipe, finish_spliced() ends the response.
+    // Moves up to `most` of them into a pipe. 0: none are there now; -1: on_failure was called.
+    // When the last has left the pipe, finish_spliced() ends the response.
     std::int64_t splice_into(int pipe, std::size_t most);
     void finish_spliced() { finish_response(); }
 

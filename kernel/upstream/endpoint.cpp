@@ -38,8 +38,7 @@ std::vector<socket_address> of_name(const std::string& name, std::uint16_t port,
 std::vector<socket_address> resolve(const config::address& address, std::string& why) {
     auto known = net::addresses_of(address);
     if (!known.empty()) return known;
-    if (address.kind == config::address_kind::name)
-        return of_name(address.host, address.port, why);
+    if (address.kind == config::address_kind::name) return of_name(address.host, address.port, why);
     why = "a unix socket's path has at most 107 bytes";
     return {};
 }

@@ -1,5 +1,5 @@
-// Upstreams as a generation sees them: endpoints with what all workers share of them. Immutable after start,
-// but for the shared counters. Any thread may read.
+// Upstreams as a generation sees them: endpoints with what all workers share of them. Immutable
+// after start, but for the shared counters. Any thread may read.
 
 #pragma once
 
@@ -20,7 +20,7 @@ using net::socket_address;
 
 // What decides whether an idle connection may serve another request: compared field by field.
 struct peer_key {
-    std::string address;                   // Canonical text of the config.
+    std::string address;                          // Canonical text of the config.
     const plugin::instance* transport = nullptr;  // Its options are the instance's.
     auto operator<=>(const peer_key&) const = default;
 };

@@ -4,8 +4,8 @@
 
 namespace pkernel::upstream {
 
-// One idle connection; it watches it, and drops it when the peer closes or speaks out of turn. Records are kept
-// and used again.
+// One idle connection; it watches it, and drops it when the peer closes or speaks out of turn.
+// Records are kept and used again.
 struct peer_pool::idle final : base::list_hook<peer_pool>, base::list_hook<pool>, connection_user {
     explicit idle(pool& p) : all(p), expiry(&on_expiry, this) {}
 
@@ -52,7 +52,8 @@ peer_pool::idle* pool::make_record() {
     return one;
 }
 
-// Closes the connection if it is still there. The expiry stays armed at its old time: it finds nothing then.
+// Closes the connection if it is still there. The expiry stays armed at its old time: it finds
+// nothing then.
 void pool::drop(peer_pool::idle& one) {
     if (one.conn) std::exchange(one.conn, nullptr)->abandon();
     one.base::list_hook<peer_pool>::unlink();

@@ -1,7 +1,7 @@
 // Idle upstream connections, kept for the next request to the same peer.
 //
-// A pool belongs to one worker and is touched only on that worker's thread: no locks, no atomics. It owns what is
-// idle and nothing else; a connection in use is owned by the exchange that uses it.
+// A pool belongs to one worker and is touched only on that worker's thread: no locks, no atomics.
+// It owns what is idle and nothing else; a connection in use is owned by the exchange that uses it.
 
 #pragma once
 
@@ -17,11 +17,12 @@ class pool;
 // The idle connections to one peer. Its address is stable for the pool's life.
 class peer_pool {
 public:
-    // The connection that went idle last and is still good for at least `margin`, or null. It is the caller's then.
+    // The connection that went idle last and is still good for at least `margin`, or null. It is
+    // the caller's then.
     connection* take(net::nanoseconds margin);
 
-    // Keeps a reusable() connection for at most `idle_max` (the origin's own hint is honoured if shorter).
-    // Past the pool's limits the one that was idle longest is closed.
+    // Keeps a reusable() connection for at most `idle_max` (the origin's own hint is honoured if
+    // shorter). Past the pool's limits the one that was idle longest is closed.
     void keep(connection* c, net::nanoseconds idle_max);
 
     const peer_key& key() const noexcept { return key_; }
