@@ -1,6 +1,8 @@
 """Processes: start, stop, crash, exit codes (F27, F28, F36, section G, design-details 3, 20)."""
 import fcntl
+import json
 import os
+import re
 import select
 import signal
 import socket
@@ -131,6 +133,39 @@ class Start(unittest.TestCase):
                         self.assertTrue(int(flags, 8) & os.O_CLOEXEC, f"fd {fd} of {pid}")
 
 
+BAD = """listeners:
+  - { name: web, address: "127.0.0.1:0", timeouts: { head: 10seconds } }
+upstreams:
+  api: { endpoints: [ "127.0.0.1:3000/base" ] }
+routes:
+  - match: { path: / }
+    forwrd: api
+  - match: { path: /x }
+    forward: apii
+"""
+TOLD = """$F:2:60: error[E0207]: duration '10seconds' is not valid; write 10s
+$F:4:23: error[E0301]: endpoint '127.0.0.1:3000/base' holds a path; write '127.0.0.1:3000', and change paths in the \
+route with strip_prefix or add_prefix
+  4 |   api: { endpoints: [ "127.0.0.1:3000/base" ] }
+    |                       ^~~~~~~~~~~~~~~~~~~~~
+$F:7:5: error[E0142]: unknown option 'forwrd' in route #1
+  7 |     forwrd: api
+    |     ^~~~~~ did you mean 'forward'?
+    = options here: name, match, filters, forward, handler, upgrade, logs, attempt, timeouts, limits
+    = docs: pkernel describe route
+$F:9:14: error[E0303]: there is no upstream 'apii'
+  9 |     forward: apii
+    |              ^~~~ did you mean 'api'?
+    = upstreams here: api
+4 errors, 0 warnings
+"""
+TAKEN = """$F:3:27: error[E0501]: cannot listen on 127.0.0.1:$P: the address is in use
+  3 |   - { name: web, address: "127.0.0.1:$P" }
+    |                           ^~~~~~~~~~~~$~ "ss -ltnp 'sport = :$P'" shows who has it; change the port here or stop it
+1 error, 0 warnings
+"""
+
+
 class ExitCodes(unittest.TestCase):
     def expect(self, code, config, *patterns, args=()):
         got, err, out = run_to_exit(config, args)
@@ -142,6 +177,27 @@ class ExitCodes(unittest.TestCase):
         taken = Taken()
         self.addCleanup(taken.close)
         self.expect(4, RESPOND.format(address=f"127.0.0.1:{taken.port}"), r"pk\.yaml:3:\d+: error", "in use")
+
+    def form(self, config, args=()):
+        """The errors to the letter; $F stands for the file."""
+        err = run_to_exit(config, args)[1]
+        err = "".join(line for line in err.splitlines(True) if not re.match(r"\d{4}-\d\d-\d\dT", line))
+        return re.sub(r"\S+/pk\.yaml", "$F", err)
+
+    def test_errors_have_their_form(self):
+        """G: every error at once, with position, line, caret, suggestion and where to read on."""
+        self.assertEqual(self.form(BAD, ["validate"]), TOLD)
+        taken = Taken()
+        self.addCleanup(taken.close)
+        want = TAKEN.replace("$P", str(taken.port)).replace("$~", "~" * len(str(taken.port)))
+        self.assertEqual(self.form(RESPOND.format(address=f"127.0.0.1:{taken.port}")), want)
+
+    def test_errors_for_machines(self):
+        code, err, out = run_to_exit(BAD, ["--format", "json", "validate"])
+        told = json.loads(out)
+        self.assertEqual((code, told["errors"], told["exit_code"]), (1, 4, 1), err)
+        self.assertEqual([(d["code"], d["line"], d["column"]) for d in told["diagnostics"]],
+                         [("E0207", 2, 60), ("E0301", 4, 23), ("E0142", 7, 5), ("E0303", 9, 14)])
 
     def test_a_port_in_use_without_a_master_is_4_too(self):
         taken = Taken()
