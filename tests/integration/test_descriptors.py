@@ -77,7 +77,7 @@ class Aborts(Many):
         self.assertEqual(self.ask(self.connect(), "/ok"), 200)
 
     def round(self, count):
-        stages = (b"", b"GET / HT", b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /endless-body HTTP/1.1\r\nHost: a\r\n\r\n",
+        stages = (b"", b"GET / HT", b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /endless-body HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /endless-body?length HTTP/1.1\r\nHost: a\r\n\r\n",
                   b"POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
                   b"POST /ok HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
                   b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\nGET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -85,7 +85,7 @@ class Aborts(Many):
         for i in range(count):
             sock = socket.create_connection(("127.0.0.1", self.proxy.port()), 5 * SLOW)
             sock.sendall(stages[i % len(stages)])
-            if i % 4 == 0 and i % len(stages) in (3, 6):
+            if i % 4 == 0 and i % len(stages) in (3, 4, 7):
                 sock.recv(100)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
             sock.close()

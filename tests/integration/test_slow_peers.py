@@ -62,15 +62,17 @@ class Slow(unittest.TestCase):
 
     def test_a_client_that_reads_nothing_is_cut_off(self):
         self.start(write_stall="400ms")
-        sock = self.connect(receive_buffer=4096)
-        sock.sendall(b"GET /endless-body HTTP/1.1\r\nHost: a\r\n\r\n")
-        start = time.monotonic()
-        poll = select.poll()
-        poll.register(sock, select.POLLHUP | select.POLLERR)
-        events = poll.poll(8000 * SLOW)
-        self.assertTrue(events, "still connected")
-        self.assertGreater(time.monotonic() - start, 0.3)
-        self.wait_origin_free()
+        for query in (b"", b"?length"):
+            with self.subTest(query):
+                sock = self.connect(receive_buffer=4096)
+                sock.sendall(b"GET /endless-body%s HTTP/1.1\r\nHost: a\r\n\r\n" % query)
+                start = time.monotonic()
+                poll = select.poll()
+                poll.register(sock, select.POLLHUP | select.POLLERR)
+                events = poll.poll(8000 * SLOW)
+                self.assertTrue(events, "still connected")
+                self.assertGreater(time.monotonic() - start, 0.3)
+                self.wait_origin_free()
 
     def test_a_client_that_reads_slowly_is_served(self):
         self.start(write_stall="2s")
@@ -139,9 +141,9 @@ class Slow(unittest.TestCase):
         warm.sendall(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")
         warm.recv(1000)
         before, socks = self.proxy.rss_bytes(), []
-        for _ in range(40):
+        for i in range(40):
             sock = self.connect(receive_buffer=4096)
-            sock.sendall(b"GET /endless-body HTTP/1.1\r\nHost: a\r\n\r\n")
+            sock.sendall(b"GET /endless-body%s HTTP/1.1\r\nHost: a\r\n\r\n" % (b"?length" if i % 2 else b""))
             socks.append(sock)
         self.wait_still(before)
         self.assertLess(self.proxy.rss_bytes() - before, 40 * (256 << 10) * (3 if SLOW > 1 else 1))

@@ -155,8 +155,12 @@ async def endless_head(conn, head, query):
 
 @fault("/endless-body")
 async def endless_body(conn, head, query):
-    """A chunked body without end, as fast as it is taken."""
+    """A chunked body without end, as fast as it is taken; with ?length, a whole terabyte that is announced."""
     await conn.request()
+    if "length" in query:
+        await conn.send(_OK + b"Content-Length: %d\r\n\r\n" % (1 << 40))
+        while True:
+            await conn.send(b"a" * 65536)
     await conn.send(_OK + b"Transfer-Encoding: chunked\r\n\r\n")
     while True:
         await conn.send(b"10000\r\n" + b"a" * 65536 + b"\r\n")
