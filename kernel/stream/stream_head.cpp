@@ -23,10 +23,13 @@ void stream::advance() {
 
 void stream::step() {
     if (recorded_ != recorded::none && !act_on_record()) return;
+    // What a hook recorded is acted on before another is called.
     if (resumes_) run_resumes();
+    if (recorded_ != recorded::none) return;
     if (request_.head == head_state::running) run_request_head();
+    if (recorded_ != recorded::none) return;
     if (response_.head == head_state::running) run_response_head();
-    if (ended_) return;
+    if (ended_ || recorded_ != recorded::none) return;
     pump(request_);
     if (ended_) return;
     pump(response_);
@@ -40,6 +43,11 @@ void stream::step() {
 bool stream::act_on_record() {
     const auto what = std::exchange(recorded_, recorded::none);
     slot& by = *recorded_by_;
+    if (what == recorded::reset && reset_cause_ == PK_END_PLUGIN_ERROR) {
+        by.out = true;
+        local_error(500, {PK_END_PLUGIN_ERROR, "plugin_error"}, "proxy_internal_error");
+        return !ended_;
+    }
     if (what == recorded::reset) {
         abort({reset_cause_, "plugin_reset"});
         from_->abort(end_);
@@ -207,7 +215,10 @@ void stream::run_resumes() {
             if (!woken && !resumed) continue;
             stage* st = side.at;
             const bool at_head = side.waits, at_end = st && st->end_waits;
-            if (st && st->waits) st->waits = false;
+            if (st && st->waits) {
+                st->waits = false;  // The data is offered again instead.
+                continue;
+            }
             if (!at_head && !at_end && !woken) continue;
             if (s.out && !s.began) continue;
             const auto v = resumed_hook(s, d);
@@ -264,10 +275,13 @@ void stream::begin_response(int place) {
     if (route_ && (route_->interest & looks)) build_stages(response_, place - 1, -1, -1);
 }
 
-// Where the kernel's own answer begins: where a head is held, else after the last filter.
+// Where the kernel's own answer begins: where a head is held, or in its hook; else after the last filter.
 int stream::error_place() const noexcept {
-    if (response_.head == head_state::held) return response_.at;
-    if (request_.head == head_state::held && !request_closed_) return request_.at;
+    const auto stands = [](const lane& l) {
+        return l.head == head_state::held || l.head == head_state::running;
+    };
+    if (stands(response_)) return response_.at < 0 ? 0 : response_.at;
+    if (stands(request_) && !request_closed_) return request_.at;
     return filter_count_;
 }
 
@@ -300,6 +314,7 @@ void stream::local_error(std::uint32_t status, base::end_reason why, std::string
 void stream::plugin_failed(slot& s, const char* what) {
     const auto& instance = s.filter ? s.filter->instance : s.handler->instance;
     local_reply::log_plugin_error(*instance, what);
+    s.out = true;
     local_error(500, {PK_END_PLUGIN_ERROR, "plugin_error"}, "proxy_internal_error");
 }
 

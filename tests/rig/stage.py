@@ -1,13 +1,16 @@
 """The stage of a conversation: one proxy, its scripted origins and clients, and the waiting."""
 import os
 import re
+import shutil
 import socket
+import tempfile
 import time
+from pathlib import Path
 
 from . import access_log, http1
 from .escapes import indented
 from .ports import Full, Refusing
-from .proxy import SLOW, Proxy
+from .proxy import SLOW, Proxy, build_dir
 from .wire import Listener, Wire, pump
 
 PATIENCE_MS = int(os.environ.get("PKRIG_PATIENCE_MS", "5000"))
@@ -36,6 +39,18 @@ def complete_config(text, origins):
     return text
 
 
+def with_test_plugins(config, folder):
+    """Words that put the plugins of tests/plugins that the config names beside the shipped ones."""
+    own = [file for file in (build_dir() / "tests" / "plugins").glob("*.so")
+           if re.search(rf"\b{file.stem}\b", config)]
+    if not own:
+        return []
+    for file in [*own, *(build_dir() / "plugins").glob("*.so")]:
+        shutil.copy(file, folder)
+    folder.chmod(0o755)
+    return ["--plugins-dir", str(folder)]
+
+
 class Stage:
     def __init__(self, config):
         self.origins = {"origin": Listener("origin"), "origin2": Listener("origin2")}
@@ -44,7 +59,9 @@ class Stage:
                  "$DEAD": self.dead.port, "$FULL": self.full.port}
         self.clients, self.current, self.expected_access = {}, {}, []
         try:
-            self.proxy = Proxy(complete_config(config, ports))
+            self.plugins = tempfile.TemporaryDirectory(prefix="pkrig-plugins-")
+            text = complete_config(config, ports)
+            self.proxy = Proxy(text, args=with_test_plugins(text, Path(self.plugins.name)))
         except BaseException:
             self._close_sockets()
             raise
@@ -65,6 +82,7 @@ class Stage:
             return access_log.missing(self.proxy.dir / "access.log", self.expected_access)
         finally:
             self.proxy.cleanup()
+            self.plugins.cleanup()
 
     def expect_access(self, title, members):
         self.expected_access.append((title, members))

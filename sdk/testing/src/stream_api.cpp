@@ -163,7 +163,8 @@ pk_status respond(pk_stream* raw, std::uint32_t code, pk_field_view extra, std::
 
 void reset(pk_stream* raw, std::uint32_t cause) {
     const call c(raw, "reset");
-    if (c) c->want_reset(cause);
+    if (!c) return;
+    cause == PK_END_PLUGIN_ERROR ? c->give_up() : c->want_reset(cause);
 }
 
 void resume(pk_stream* raw, std::uint32_t d) {

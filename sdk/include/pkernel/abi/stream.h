@@ -128,7 +128,8 @@ typedef struct pk_stream_api {
     pk_status (*reply)(struct pk_stream* s, uint32_t status, pk_field_view fields, pk_str body);
 
     /* Ends the stream visibly incomplete (RST_STREAM, or a cut connection), also after a reply. Return PK_DONE
-     * after it. The rest of the callback runs on; stream_end comes when it has returned. */
+     * after it. The rest of the callback runs on; stream_end comes when it has returned. With
+     * PK_END_PLUGIN_ERROR a plugin says that it has failed: 500 while that can still be sent. */
     void (*reset)(struct pk_stream* s, uint32_t cause);
 
     /* Ends a PK_WAIT of that direction, or a data hook's having taken less than all. The kernel goes on after

@@ -44,10 +44,10 @@ inline void tell(pk_stream* s, const host& h, const char* what) noexcept {
     s->api->annotate(s, str("plugin_error"), str(std::string_view(what).substr(0, 200)));
 }
 
-// What follows an exception: the request is answered 500, or reset where a response has begun; at
-// its end there is nothing left to answer.
+// What follows an exception: the host answers the request 500, or resets it where a response has
+// begun; at its end there is nothing left to answer.
 struct in_stream {
-    void operator()(pk_stream* s) const noexcept { stream(s).reply(500); }
+    void operator()(pk_stream* s) const noexcept { stream(s).reset(PK_END_PLUGIN_ERROR); }
 };
 struct at_end {
     void operator()(pk_stream*) const noexcept {}
