@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 #include <string>
 
 #include "kernel/http/fields.hpp"
@@ -47,6 +48,8 @@ BOOST_AUTO_TEST_CASE(every_known_name_has_its_id_in_any_case) {
 }
 
 BOOST_AUTO_TEST_CASE(a_name_one_byte_off_has_no_id) {
+    std::set<std::string> known;
+    for (std::uint32_t id = 1; id < PK_FIELD_COUNT; ++id) known.insert(upper(field_name(id)));
     for (std::uint32_t id = 1; id < PK_FIELD_COUNT; ++id) {
         const std::string name(field_name(id));
         BOOST_TEST(field_id(name + "s") == PK_FIELD_OTHER);
@@ -54,11 +57,8 @@ BOOST_AUTO_TEST_CASE(a_name_one_byte_off_has_no_id) {
             for (int byte = 0; byte < 256; ++byte) {
                 std::string other = name;
                 other[at] = static_cast<char>(byte);
-                const auto found = field_id(other);
-                bool known = false;
-                for (std::uint32_t k = 1; k < PK_FIELD_COUNT; ++k)
-                    known |= upper(other) == upper(field_name(k));
-                if (known != (found != PK_FIELD_OTHER))
+                const bool found = field_id(other) != PK_FIELD_OTHER;
+                if (found != known.contains(upper(other)))
                     BOOST_ERROR(name << " " << at << " " << byte);
             }
     }

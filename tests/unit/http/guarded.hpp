@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <string_view>
@@ -23,11 +24,12 @@ public:
     guarded(const guarded&) = delete;
     guarded& operator=(const guarded&) = delete;
 
-    // The copy lives until the next call; what stood there before is overwritten.
+    // The copy lives until the next call; what stood right before it is overwritten.
     std::string_view hold(std::string_view text) {
         if (text.size() > size) throw std::length_error("more than a guarded text holds");
         char* at = begin_ + size - text.size();
-        std::memset(begin_, '\xee', static_cast<std::size_t>(at - begin_));
+        const auto before = std::min<std::size_t>(256, size - text.size());
+        std::memset(at - before, '\xee', before);
         if (!text.empty()) std::memcpy(at, text.data(), text.size());
         return {at, text.size()};
     }
