@@ -31,6 +31,8 @@ io_result send_some(int fd, const iovec* parts, int count, bool more) noexcept;
 void set_no_delay(int fd) noexcept;
 // Close so that the peer sees a reset.
 void close_with_reset(int fd) noexcept;
+// Bytes written that the peer has not yet taken.
+std::size_t undelivered(int fd) noexcept;
 // True when the peer has closed, or has sent something, on a connection that should be silent.
 bool is_stale(int fd) noexcept;
 

@@ -122,6 +122,7 @@ private:
         made.addresses = std::move(addresses);
         made.weight = e.weight;
         made.backup = e.backup;
+        made.connections_max = e.connections_max;
         made.shared->abi.usable = e.state == config::endpoint_state::up ? 1 : 0;
     }
 

@@ -99,11 +99,14 @@ bool forward::looped() const {
 void forward::attempt() {
     const auto index = chooser_->pick(tried_, stream_.reader());
     if (index == PK_NO_ENDPOINT) {
-        if (tried_.count > 0) return give_up(last_failure_);
+        if (attempts_ > 0) return give_up(last_failure_);
+        running_ = false;
         return stream_.local_error(503, {PK_END_UNREACHABLE, "no_endpoint"},
                                    "destination_unavailable", "No endpoint is usable.");
     }
     tried_.index[tried_.count++] = index;
+    if (!chooser_->reserve(index)) return attempt();  // Full: another one.
+    reserved_ = true;
     ++attempts_;
     endpoint_ = index;
     address_ = 0;
@@ -274,9 +277,10 @@ void forward::on_response_end(const http::fields&) {
     running_ = false;
     settle(PK_END_COMPLETE);
     if (c->reusable())
-        chooser_->peers(endpoint_).keep(c, chooser_->of().conf->timeouts.idle);
+        chooser_->keep(endpoint_, c);
     else
         c->abandon();
+    release();
     stream_.response_end();
 }
 
@@ -300,12 +304,18 @@ bool forward::splices() {
     return splice_to_ >= 0 && splice_.begin(stream_.in().pipes);
 }
 
+bool forward::held_by_client() {
+    return splice_.active() ? splice_held_ : !stream_.wants_response();
+}
+
 void forward::pump_splice() {
+    splice_held_ = false;
     switch (splice_.pump(*conn_, stream_.from(), splice_to_)) {
         case splicer::outcome::waits_origin:
         case splicer::outcome::failed:
             return;
         case splicer::outcome::waits_client:
+            splice_held_ = true;
             stream_.pause_response();
             stream_.from().splice_waits();
             return;
@@ -325,6 +335,10 @@ void forward::response_drained() {
 void forward::settle(std::uint32_t cause) {
     if (endpoint_ != PK_NO_ENDPOINT)
         chooser_->result(endpoint_, cause, stream_.in().loop.now() - attempt_start_);
+}
+
+void forward::release() noexcept {
+    if (std::exchange(reserved_, false)) chooser_->release(endpoint_);
 }
 
 // The connection is gone. What was sent and what came back decides what may follow.
@@ -353,7 +367,10 @@ void forward::on_failure(const upstream::failure& why) {
         // A fresh one that died without a byte: once elsewhere, or here again. No origin sees it
         // three times.
         if (may_run_again && !std::exchange(replayed_, true)) {
-            if (chooser_->of().endpoints.size() > tried_.count) return attempt();
+            if (chooser_->of().endpoints.size() > tried_.count) {
+                release();
+                return attempt();
+            }
             if (!renewed_) {
                 address_ = 0;
                 return connect(endpoint_);
@@ -369,12 +386,16 @@ void forward::on_failure(const upstream::failure& why) {
         return connect(endpoint_);
     settle(outcome_of(why).why.cause);
     const bool more = chooser_->of().endpoints.size() > tried_.count;
-    if (more && attempts_ < attempts_max && time_left) return attempt();
+    if (more && attempts_ < attempts_max && time_left) {
+        release();
+        return attempt();
+    }
     give_up(why);
 }
 
 void forward::give_up(const upstream::failure& why) {
     running_ = false;
+    release();
     continue_timer_.cancel();
     const auto o = outcome_of(why);
     stream_.local_error(o.status, o.why, o.proxy_error);
@@ -386,6 +407,7 @@ void forward::cancel() noexcept {
     waiting_.clear();
     scratch_.reset();
     splice_.end();
+    release();
     if (conn_) std::exchange(conn_, nullptr)->abandon();
 }
 

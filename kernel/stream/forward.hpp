@@ -54,6 +54,7 @@ public:
     void on_send_drained() override;
     void on_failure(const upstream::failure& why) override;
     bool wants_data() override;
+    bool held_by_client() override;
 
 private:
     void attempt();
@@ -65,6 +66,7 @@ private:
     bool looped() const;
     void give_up(const upstream::failure& why);
     void settle(std::uint32_t cause);
+    void release() noexcept;
     bool splices();
     void pump_splice();
 
@@ -87,6 +89,8 @@ private:
     bool until_close_ = false;
     bool ended_ = false;  // The request is complete.
     int splice_to_ = -1;
+    bool splice_held_ = false;  // By the client.
+    bool reserved_ = false;     // The endpoint counts us.
     upstream::failure last_failure_{upstream::failure_kind::connect_refused};
     net::instant first_attempt_{};
     net::instant attempt_start_{};

@@ -127,7 +127,7 @@ void http1_server::flush() {
         const int n = out_.gather(parts, vectors_per_write);
         const auto r = net::send_some(fd_, parts, n, false);
         if (r.status == net::io_status::done) {
-            window_out_ += r.bytes;
+            written_ += r.bytes;
             out_.consume(r.bytes);
             continue;
         }
@@ -144,6 +144,12 @@ void http1_server::flush() {
         stream_->response_drained();
 }
 
+// What the client has acknowledged: a send buffer can hold megabytes, and looks like a stall while
+// it empties.
+std::uint64_t http1_server::taken_by_client() const noexcept {
+    return written_ - std::min<std::uint64_t>(written_, net::undelivered(fd_));
+}
+
 // The route's own time, else the listener's.
 net::nanoseconds http1_server::write_stall() const noexcept {
     const auto& usual = listener().conf->timeouts.write_stall;
@@ -153,7 +159,7 @@ net::nanoseconds http1_server::write_stall() const noexcept {
 
 void http1_server::watch_writing() {
     if (write_timer_.armed()) return;
-    window_out_ = 0;
+    taken_ = taken_by_client();
     write_timer_.arm(context_.loop.timers(), context_.loop.now() + write_stall());
 }
 
@@ -166,7 +172,7 @@ int http1_server::splice_target() noexcept {
         const int n = out_.gather(parts, vectors_per_write);
         const auto r = net::send_some(fd_, parts, n, true);
         if (r.status != net::io_status::done) return -1;
-        window_out_ += r.bytes;
+        written_ += r.bytes;
         out_.consume(r.bytes);
     }
     return out_.empty() && writable_ ? fd_ : -1;
@@ -175,7 +181,7 @@ int http1_server::splice_target() noexcept {
 void http1_server::spliced(std::uint64_t n) {
     response_left_ -= static_cast<std::int64_t>(n);
     stream_->response_bytes += n;
-    window_out_ += n;
+    written_ += n;
 }
 
 void http1_server::splice_waits() {
@@ -193,8 +199,8 @@ void http1_server::write_expired() {
     if (out_.empty() && !splice_waits_) return;
     const auto window = write_stall();
     const auto least = rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
-    if (window_out_ > least) {
-        window_out_ = 0;
+    if (taken_by_client() - taken_ > least) {
+        taken_ = taken_by_client();
         return write_timer_.arm(context_.loop.timers(), context_.loop.now() + window);
     }
     if (stream_) end_stream({PK_END_TIMEOUT, "write_stall"});

@@ -280,7 +280,7 @@ void http1_server::resume_request() {
 // to want the rest (F16).
 void http1_server::watch_for_gone() {
     if (!peer_closed_ || !responding_ || phase_ != phase::waiting) return;
-    window_out_ = 0;
+    gone_mark_ = written_;
     time_reading(reading::gone, gone_after);
 }
 
@@ -390,7 +390,9 @@ void http1_server::read_expired() {
         case reading::linger:
             return close(false);
         case reading::gone:
-            if (!stream_ || window_out_ > 0) return watch_for_gone();
+            // While bytes are on their way a client that is gone answers them with a reset.
+            if (!stream_ || !out_.empty() || net::undelivered(fd_) > 0 || written_ > gone_mark_)
+                return watch_for_gone();
             end_stream({PK_END_CLIENT_ABORT, "client_closed"});
             return close(false);
         case reading::head:

@@ -98,6 +98,7 @@ private:
     void close(bool with_reset);
     void watch_for_gone();
     void watch_writing();
+    std::uint64_t taken_by_client() const noexcept;
     net::nanoseconds body_stall() const noexcept;
     net::nanoseconds write_stall() const noexcept;
     void time_reading(reading what, net::nanoseconds after);
@@ -142,7 +143,9 @@ private:
     http::chunked_decoder chunks_;
     std::uint64_t left_ = 0;       // Of the request's body.
     std::uint64_t window_in_ = 0;  // Bytes in the present rate window.
-    std::uint64_t window_out_ = 0;
+    std::uint64_t gone_mark_ = 0;
+    std::uint64_t written_ = 0;  // To the socket, ever.
+    std::uint64_t taken_ = 0;    // Of it by the client, when the write window began.
     std::uint64_t lingered_ = 0;
     std::int64_t response_left_ = -1;  // Of a response with a length.
     std::uint64_t requests_ = 0;

@@ -21,7 +21,7 @@ void fill_record(stream& s, pk_record& r) {
     r.endpoint = http::to_str(s.forward_.endpoint_name());
     r.attempts = s.forward_.attempts();
     r.reused = s.forward_.reused() ? 1 : 0;
-    const auto took = s.context_.loop.now() - s.started_;
+    const auto took = net::monotonic_now() - s.started_;
     timespec t;
     ::clock_gettime(CLOCK_REALTIME, &t);
     r.duration_ns = static_cast<std::uint64_t>(took.count());

@@ -34,6 +34,7 @@ chooser::chooser(const upstream& of, pool& connections, plugin::marker_slot& mar
 
 std::uint32_t chooser::pick(const tried& before, pk_stream* stream) {
     const auto& all = upstream_.endpoints;
+    if (before.count == tried::attempts_max) return PK_NO_ENDPOINT;
     if (all.size() == 1) return before.count == 0 && usable(all[0]) ? 0 : PK_NO_ENDPOINT;
 
     bool every = before.count == 0 && !upstream_.any_backup;
@@ -70,6 +71,35 @@ std::uint32_t chooser::ask(const std::uint32_t* candidates, std::uint32_t count,
     const auto index = upstream_.balancer_hooks.pick(upstream_.balancer->self(), &choice);
     const bool legal = index < upstream_.endpoints.size() && !before.has(index);
     return legal ? index : PK_NO_ENDPOINT;
+}
+
+bool chooser::reserve(std::uint32_t index) noexcept {
+    const endpoint& e = upstream_.endpoints[index];
+    if (!counts(e)) return true;
+    std::uint32_t* at = &e.shared->abi.in_flight;
+    if (e.connections_max == 0) {
+        __atomic_fetch_add(at, 1, __ATOMIC_RELAXED);
+        return true;
+    }
+    std::uint32_t now = __atomic_load_n(at, __ATOMIC_RELAXED);
+    do {
+        if (now >= e.connections_max) return false;
+    } while (
+        !__atomic_compare_exchange_n(at, &now, now + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    return true;
+}
+
+void chooser::release(std::uint32_t index) noexcept {
+    const endpoint& e = upstream_.endpoints[index];
+    if (counts(e)) __atomic_fetch_sub(&e.shared->abi.in_flight, 1, __ATOMIC_RELAXED);
+}
+
+void chooser::keep(std::uint32_t index, connection* c) {
+    const config::upstream& conf = *upstream_.conf;
+    std::size_t idle = 0;
+    for (const peer_pool* p : peers_) idle += p->size();
+    if (idle >= conf.idle_total_max) return c->abandon();
+    peers_[index]->keep(c, conf.timeouts.idle, conf.idle_per_endpoint_max);
 }
 
 void chooser::result(std::uint32_t index, std::uint32_t cause, net::nanoseconds took) {

@@ -38,10 +38,21 @@ public:
     // How an attempt at it ended, for balancers that ask.
     void result(std::uint32_t index, std::uint32_t cause, net::nanoseconds took);
 
+    // Counts a request at the endpoint where its limit or the balancer asks for it. False: it is
+    // full.
+    bool reserve(std::uint32_t index) noexcept;
+    void release(std::uint32_t index) noexcept;
+
+    // Keeps a reusable connection within the upstream's pool limits.
+    void keep(std::uint32_t index, connection* c);
+
     const upstream& of() const noexcept { return upstream_; }
     peer_pool& peers(std::uint32_t index) noexcept { return *peers_[index]; }
 
 private:
+    bool counts(const endpoint& e) const noexcept {
+        return e.connections_max > 0 || (upstream_.balancer_needs & PK_BALANCER_IN_FLIGHT);
+    }
     std::uint32_t ask(const std::uint32_t* candidates, std::uint32_t count, const tried& before,
                       pk_stream* stream);
 

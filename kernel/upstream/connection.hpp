@@ -55,6 +55,9 @@ public:
     // Whether more body may be handed over now; after a no, resume_reading() begins again. A user
     // that takes the body past the connection (splice_into) does so here, and says no.
     virtual bool wants_data() = 0;
+    // Nothing is read because the client does not take it: then the origin's silence is not its
+    // fault.
+    virtual bool held_by_client() = 0;
 
 protected:
     ~connection_user() = default;

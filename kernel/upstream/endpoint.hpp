@@ -35,6 +35,7 @@ struct endpoint {
     std::vector<socket_address> addresses;  // Tried in order. Never empty.
     std::uint32_t weight = 1;
     bool backup = false;
+    std::uint64_t connections_max = 0;  // Requests at a time, of all workers; 0: no limit.
     std::unique_ptr<shared_counters> shared = std::make_unique<shared_counters>();
 };
 

@@ -16,6 +16,7 @@ struct peer_pool::idle final : base::list_hook<peer_pool>, base::list_hook<pool>
     void on_response_end(const http::fields&) override {}
     void on_send_drained() override {}
     bool wants_data() override { return false; }
+    bool held_by_client() override { return false; }
     void on_failure(const failure&) override {
         conn = nullptr;  // It has retired itself.
         all.drop(*this);
@@ -80,11 +81,11 @@ connection* peer_pool::take(net::nanoseconds margin) {
     return nullptr;
 }
 
-void peer_pool::keep(connection* c, net::nanoseconds idle_max) {
+void peer_pool::keep(connection* c, net::nanoseconds idle_time_max, std::size_t idle_max) {
     PK_CHECK(c->reusable());
-    auto time = idle_max;
+    auto time = idle_time_max;
     if (const auto hint = c->idle_hint(); hint && *hint < time) time = *hint;
-    if (time.count() <= 0 || pool_.limits_.idle_per_peer_max == 0) return c->abandon();
+    if (time.count() <= 0 || idle_max == 0) return c->abandon();
     idle* one = pool_.make_record();
     one->peer = this;
     one->conn = c;
@@ -95,7 +96,7 @@ void peer_pool::keep(connection* c, net::nanoseconds idle_max) {
     pool_.by_age_.push_back(*one);
     ++size_;
     ++pool_.size_;
-    if (size_ > pool_.limits_.idle_per_peer_max) pool_.drop(idle_.front());
+    if (size_ > idle_max) pool_.drop(idle_.front());
     if (pool_.size_ > pool_.limits_.idle_total_max) pool_.drop(pool_.by_age_.front());
 }
 

@@ -21,10 +21,12 @@ public:
     // the caller's then.
     connection* take(net::nanoseconds margin);
 
-    // Keeps a reusable() connection for at most `idle_max` (the origin's own hint is honoured if
-    // shorter). Past the pool's limits the one that was idle longest is closed.
-    void keep(connection* c, net::nanoseconds idle_max);
+    // Keeps a reusable() connection for at most `idle_time_max` (the origin's own hint is honoured
+    // if shorter). Past `idle_max` of them, or the pool's own limit, the longest idle one is
+    // closed.
+    void keep(connection* c, net::nanoseconds idle_time_max, std::size_t idle_max);
 
+    std::size_t size() const noexcept { return size_; }
     const peer_key& key() const noexcept { return key_; }
 
 private:
@@ -41,8 +43,7 @@ private:
 class pool {
 public:
     struct limits {
-        std::size_t idle_per_peer_max = 512;
-        std::size_t idle_total_max = 4096;
+        std::size_t idle_total_max = 16 * 1024;
     };
     pool(net::loop& loop, limits l);
     ~pool();
