@@ -57,8 +57,9 @@ parse_result parse_request(std::string_view bytes, std::size_t seen, const head_
 parse_result parse_response(std::string_view bytes, std::size_t seen, const head_limits& limits,
                             response_head& out, std::size_t* consumed, parse_fault& fault);
 
-// A trailer section (also "\r\n" alone: none): same rules as a head's fields. Names that may not stand
-// there are the caller's to drop (normalise.hpp). Faults have status 400 or 431, whoever sent it.
+// A trailer section (also "\r\n" alone: none): same rules as a head's fields. Names that may not
+// stand there are the caller's to drop (normalise.hpp). Faults have status 400 or 431, whoever sent
+// it.
 parse_result parse_trailers(std::string_view bytes, std::size_t seen, const head_limits& limits,
                             fields& out, std::size_t* consumed, parse_fault& fault);
 
