@@ -29,7 +29,7 @@ constexpr auto schema = pk::schema<settings>(
 struct job {
     std::string text;
     void run() {
-        std::this_thread::sleep_for(20ms);
+        std::this_thread::sleep_for(10ms * text.size());  // So that a test can choose.
         for (char& c : text) c = pk::lower(c);
     }
 };
@@ -330,7 +330,7 @@ private:
     }
 
     // sub:TARGET, sub-to:UPSTREAM, sub-rest:TARGET, sub-collected:TARGET, sub-slow:TARGET, sub-detached:TARGET,
-    // sub-timeout:TARGET, sub-small:TARGET, sub-cancel:TARGET
+    // sub-timeout:TARGET, sub-small:TARGET, sub-cancel:TARGET, sub-deep:TARGET (with the fields of its parent)
     pk::verdict ask(pk::stream& s, std::string_view what, state& st) const {
         const auto how = what.substr(0, what.find(':')), where = what.substr(what.find(':') + 1);
         pk_subrequest r{};
@@ -345,6 +345,7 @@ private:
         if (how == "sub-rest") r.flags = PK_SUB_REST;
         if (how == "sub-collected") r.flags = PK_SUB_COLLECTED;
         r.body_limit = how == "sub-small" ? 10 : 1 << 20;
+        if (how == "sub-deep") r.fields = s.raw()->api->fields(s.raw(), PK_FIELDS_REQUEST);
         if (how == "sub-timeout") r.timeout_ns = 50'000'000;
         st.sub = {};
         st.sub.of = this;
