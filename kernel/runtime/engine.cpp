@@ -80,12 +80,14 @@ public:
 private:
     bool start_workers(listener_sockets sockets) {
         const auto via = via_of_installation();
+        const auto counts = std::make_shared<connection_counts>(plan_->listeners.size());
         for (unsigned w = 0; w < setup_.workers; ++w) {
             worker_setup s;
             s.index = w;
             s.marker = reinterpret_cast<plugin::marker_slot*>(&setup_.board.line_of(1 + w));
             s.plan = plan_;
             s.connections_max = setup_.connections_max / setup_.workers;
+            s.counts = counts;
             s.via = via;
             s.offload = &offload_;
             give_sockets(sockets, w, s);

@@ -99,17 +99,27 @@ void worker::run(const std::function<void(bool)>& started) {
     context_.current.reset();
 }
 
+// False: this worker or the listener has as many connections as it may. Else it is counted.
+bool worker::make_room_for_one(std::uint32_t listener) noexcept {
+    if (count_ >= setup_.connections_max) return false;
+    const auto most = context_.current->plan->listeners[listener]->conf->limits.connections;
+    auto& open = (*setup_.counts)[listener];
+    if (open.fetch_add(1, std::memory_order_relaxed) >= most && most > 0) {
+        open.fetch_sub(1, std::memory_order_relaxed);
+        return false;
+    }
+    ++count_;
+    return true;
+}
+
 void worker::accepted(int fd, std::uint32_t listener, const pk_address& peer,
                       const pk_address& local) {
-    const auto own = context_.current->plan->listeners[listener]->conf->limits.connections;
-    const auto most = own > 0 && own < setup_.connections_max ? own : setup_.connections_max;
-    if (count_ >= most) {
+    if (!make_room_for_one(listener)) {
         base::log(log_level::warning, "too many connections: new ones are closed at once",
                   connections_line);
         ::close(fd);
         return;
     }
-    ++count_;
     auto* c = new stream::http1_server(context_, *this, fd, listener, peer, local);
     connections_.push_back(*c);
     if (c->start() && draining_) c->drain(drain_grace);
@@ -124,7 +134,8 @@ void worker::out_of_descriptors(int listening_fd) {
     reserve_ = base::unique_fd(open_reserve());
 }
 
-void worker::connection_closed(stream::http1_server&) {
+void worker::connection_closed(stream::http1_server& c) {
+    (*setup_.counts)[c.listener_index()].fetch_sub(1, std::memory_order_relaxed);
     --count_;
     end_if_drained();
 }

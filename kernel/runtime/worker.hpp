@@ -21,6 +21,9 @@
 
 namespace pkernel::runtime {
 
+// Open connections of each listener, those of all workers together.
+using connection_counts = std::vector<std::atomic<std::uint64_t>>;
+
 struct worker_setup {
     std::uint32_t index = 0;
     plugin::marker_slot* marker = nullptr;
@@ -28,6 +31,7 @@ struct worker_setup {
     // A listener's index with a socket that this worker serves.
     std::vector<std::pair<std::uint32_t, base::unique_fd>> sockets;
     std::uint64_t connections_max = 0;
+    std::shared_ptr<connection_counts> counts;
     std::string via;
     stream::offload_pool* offload = nullptr;  // Outlives the worker.
 };
@@ -53,6 +57,7 @@ private:
                   const pk_address& local) override;
     void out_of_descriptors(int listening_fd) override;
     void connection_closed(stream::http1_server& c) override;
+    bool make_room_for_one(std::uint32_t listener) noexcept;
 
     bool enter();
     void leave(stream::services_of_thread& here);
