@@ -61,6 +61,18 @@ class Many(unittest.TestCase):
             time.sleep(0.005)
 
 
+class Limit(Many):
+    def test_the_limit_of_a_listener_is_that_of_all_workers(self):
+        config = CONFIG.format(port=self.origin.port).replace("timeouts:", "limits: { connections: 5 }, timeouts:", 1)
+        self.proxy = Proxy(config, workers=2)
+        self.addCleanup(self.proxy.stop)
+        socks = [self.connect() for _ in range(5)]
+        self.assertEqual([self.ask(sock) for sock in socks], [200] * 5)
+        self.assertEqual([self.ask(self.connect()) for _ in range(5)], [None] * 5)
+        socks.pop().close()
+        self.until(lambda: self.ask(self.connect()) == 200, "no room after one has left")
+
+
 class Aborts(Many):
     """F16: clients leave at every stage, a thousand times; all is as before."""
 
