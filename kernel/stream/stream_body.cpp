@@ -309,6 +309,7 @@ bool stream::run_drained() {
             }
             side.wants_drained = false;
             called = true;
+            if (s.filter && side.at) side.at->waits = false;  // The data is offered again, too.
             if (s.handler && s.handler->hooks.drained)
                 call(s, s.handler->hooks.drained);
             else if (s.filter && s.filter->hooks.drained)
