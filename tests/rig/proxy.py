@@ -106,7 +106,7 @@ class Proxy:
                 left = deadline - time.monotonic()
                 if self._ended or left <= 0:
                     why = "the process ended" if self._ended else f"not within {wait:.0f} s"
-                    code = self.process.poll()
+                    code = self.process.wait(5 * SLOW) if self._ended else self.process.poll()
                     raise ProxyError(f"no log line {pattern!r}: {why} (exit code {code})\n{self.log}")
                 self._changed.wait(left)
 
