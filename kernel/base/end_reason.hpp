@@ -9,8 +9,13 @@ namespace pkernel::base {
 
 // `word` is static text.
 struct end_reason {
+    static constexpr char complete[] = "complete";
+
     std::uint32_t cause = 0;  // PK_END_...
-    const char* word = "complete";
+    const char* word = complete;
+
+    // Nothing has gone wrong so far.
+    bool is_complete() const noexcept { return word == complete; }
 };
 
 }  // namespace pkernel::base

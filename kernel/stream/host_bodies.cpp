@@ -60,7 +60,7 @@ pk_status host_calls::begin_reply(slot& s, std::uint32_t status, pk_field_view f
     o.response_length_ = length;
     o.set_framing_field(o.response.headers, length);
     o.begin_response(s.index);
-    if (o.end_.word == base::end_reason{}.word && !s.handler) o.end_ = {PK_END_REFUSED, "reply"};
+    if (o.end_.is_complete() && !s.handler) o.end_ = {PK_END_REFUSED, "reply"};
     return PK_OK;
 }
 
@@ -247,10 +247,11 @@ pk_status host_calls::collect(pk_stream* h, std::uint32_t direction, std::uint64
     const bool here =
         s.handler ? direction == PK_REQUEST && !s.out : held_here(s, static_cast<int>(direction));
     if (!here) return PK_WRONG_STATE;
+    auto& side = s.sides[direction];
+    if (side.collected) return PK_WRONG_STATE;
     constexpr std::uint64_t default_max = 1024 * 1024;
     if (limit > std::max<std::uint64_t>(default_max, o.route_->conf->limits.collect))
         return PK_NO_MEMORY;
-    auto& side = s.sides[direction];
     side.collecting = true;
     side.collect_limit = limit;
     side.overflow = overflow;

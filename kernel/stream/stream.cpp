@@ -150,7 +150,7 @@ void stream::refuse(const http::parse_fault& fault, std::uint32_t cause) {
 
 void stream::abort(base::end_reason why) {
     if (ended_) return;
-    if (end_.word == base::end_reason{}.word) end_ = why;
+    if (end_.is_complete()) end_ = why;
     ended_ = true;
     forward_.cancel();
 }

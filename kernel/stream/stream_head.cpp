@@ -9,7 +9,8 @@
 
 namespace pkernel::stream {
 
-// Acts on what callbacks recorded until nothing is left to do. The one place where the stream moves on.
+// Acts on what callbacks recorded until nothing is left to do. The one place where the stream moves
+// on.
 void stream::advance() {
     again_ = true;
     if (advancing_) return;
@@ -146,19 +147,22 @@ bool stream::judge(slot& s, int direction, pk_verdict v) {
     auto& side = s.sides[direction];
     lane& l = lane_of(direction);
     switch (v) {
-        case PK_NEXT: side.collecting = false; return true;
+        case PK_NEXT:
+            side.collecting = false;
+            return true;
         case PK_WAIT:
             l.head = head_state::held;
             side.waits = true;
             if (side.resume) resumes_ = again_ = true;
             return false;
         case PK_COLLECT:
-            if (!side.collecting) break;
+            if (!side.collecting || side.collected) break;
             l.head = head_state::held;
             if (direction == PK_REQUEST && expects_) from_->send_continue();
             again_ = true;
             return false;
-        default: break;
+        default:
+            break;
     }
     plugin_failed(s, "a verdict that means nothing here");
     return false;
@@ -179,7 +183,8 @@ void stream::pass_head(slot& s, int direction) {
     if (reroute_ && !reroute_now(s)) return;
 }
 
-// Matches the changed request again, and appends the new route's chain after those that it has passed.
+// Matches the changed request again, and appends the new route's chain after those that it has
+// passed.
 bool stream::reroute_now(slot& s) {
     reroute_ = false;
     const auto i = site_->plan->router->find(request, head.headers, listener_->index);
@@ -254,8 +259,8 @@ void stream::wake(slot& s) {
     advance();
 }
 
-// The response that begins at `place` passes the filters before it, in reverse. What an earlier one had
-// under way is dropped. Calls nothing.
+// The response that begins at `place` passes the filters before it, in reverse. What an earlier one
+// had under way is dropped. Calls nothing.
 void stream::begin_response(int place) {
     ++response_.epoch;
     if (response_.first) {
@@ -275,7 +280,8 @@ void stream::begin_response(int place) {
     if (route_ && (route_->interest & looks)) build_stages(response_, place - 1, -1, -1);
 }
 
-// Where the kernel's own answer begins: where a head is held, or in its hook; else after the last filter.
+// Where the kernel's own answer begins: where a head is held, or in its hook; else after the last
+// filter.
 int stream::error_place() const noexcept {
     const auto stands = [](const lane& l) {
         return l.head == head_state::held || l.head == head_state::running;
@@ -288,7 +294,7 @@ int stream::error_place() const noexcept {
 void stream::local_error(std::uint32_t status, base::end_reason why, std::string_view proxy_error,
                          std::string_view detail) {
     if (ended_) return;
-    if (end_.word == base::end_reason{}.word) end_ = why;
+    if (end_.is_complete()) end_ = why;
     if (response_.head == head_state::delivered) {
         abort(why);
         from_->abort(why);
@@ -318,7 +324,8 @@ void stream::plugin_failed(slot& s, const char* what) {
     local_error(500, {PK_END_PLUGIN_ERROR, "plugin_error"}, "proxy_internal_error");
 }
 
-// Content-Length as `length` says: added, replaced, or removed when it is -1 or the status forbids it.
+// Content-Length as `length` says: added, replaced, or removed when it is -1 or the status forbids
+// it.
 void stream::set_framing_field(http::fields& all, std::int64_t length) {
     const bool is_response = &all == &response.headers;
     if (length < 0 || (is_response && (response.status == 204 || response.status < 200))) {
