@@ -61,6 +61,7 @@ struct slot {
         bool transforms = false;
         bool finished = false;
         bool collecting = false;
+        bool collected = false;  // Its hook has been called: once a message.
         bool collected_waits = false;
         bool wants_drained = false;
         std::uint32_t overflow = 0;

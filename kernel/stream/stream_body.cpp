@@ -171,6 +171,7 @@ bool stream::run_collect(lane& l, stage& st) {
     }
     side.complete = over ? static_cast<std::uint32_t>(PK_COLLECTED_PART)
                          : static_cast<std::uint32_t>(PK_COLLECTED_ALL);
+    side.collected = true;
     const auto hook = collected_hook_of(s, l.direction);
     const pk_verdict v = hook ? call(s, hook) : pk_verdict{PK_NEXT};
     if (recorded_ != recorded::none) return true;
