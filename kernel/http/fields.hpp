@@ -15,7 +15,9 @@
 
 namespace pkernel::http {
 
-inline pk_str to_str(std::string_view s) noexcept { return {s.data(), s.size()}; }
+inline pk_str to_str(std::string_view s) noexcept {
+    return {s.data(), s.size()};
+}
 inline std::string_view to_view(pk_str s) noexcept {
     return s.size ? std::string_view(s.data, s.size) : std::string_view();
 }

@@ -22,7 +22,8 @@ namespace {
 
 using base::log_level;
 
-// How we name ourselves in Via: the same for all processes of an installation, telling nothing about it.
+// How we name ourselves in Via: the same for all processes of an installation, telling nothing
+// about it.
 std::string via_of_installation() {
     std::string id;
     std::ifstream("/etc/machine-id") >> id;
@@ -58,7 +59,8 @@ public:
         plan_ = build_generation(setup_.conf, setup_.plugins, services_, build_purpose::start,
                                  problems);
         std::optional<listener_sockets> sockets;
-        if (plan_) sockets = open_listeners(*setup_.conf, setup_.listeners, setup_.workers, problems);
+        if (plan_)
+            sockets = open_listeners(*setup_.conf, setup_.listeners, setup_.workers, problems);
         show(problems);
         if (!plan_ || !sockets) return static_cast<int>(problems.exit());
         const bool up = start_workers(std::move(*sockets));
@@ -111,7 +113,8 @@ private:
         for (std::uint32_t l = 0; l < all.size(); ++l) {
             auto& own = all[l];
             if (own.size() == 1) {
-                s.sockets.emplace_back(l, base::unique_fd(::fcntl(own[0].get(), F_DUPFD_CLOEXEC, 0)));
+                s.sockets.emplace_back(l,
+                                       base::unique_fd(::fcntl(own[0].get(), F_DUPFD_CLOEXEC, 0)));
                 continue;
             }
             for (std::size_t i = w; i < own.size(); i += setup_.workers)
@@ -147,10 +150,13 @@ private:
     void handle_events() {
         while (const auto event = setup_.control.take()) switch (*event) {
                 case control_event::drain:
-                    base::log(log_level::info, "draining: no new connections, what runs is finished");
+                    base::log(log_level::info,
+                              "draining: no new connections, what runs is finished");
                     for (const auto& w : workers_) w->begin_drain();
                     break;
-                case control_event::stop: stop_all(); break;
+                case control_event::stop:
+                    stop_all();
+                    break;
                 case control_event::reload:
                     base::log(log_level::warning, "this version cannot reload yet: restart it");
                     break;
@@ -196,6 +202,8 @@ void engine_check(const std::shared_ptr<const config::model>& conf, plugin::cata
     build_generation(conf, plugins, services, build_purpose::check, problems);
 }
 
-int engine_main(engine_setup& setup) { return engine(setup).run(); }
+int engine_main(engine_setup& setup) {
+    return engine(setup).run();
+}
 
 }  // namespace pkernel::runtime

@@ -19,7 +19,9 @@ base::repeat_limit descriptors_line;
 base::repeat_limit connections_line;
 constexpr net::nanoseconds tick_time = std::chrono::seconds(1);
 
-int open_reserve() noexcept { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+int open_reserve() noexcept {
+    return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
 
 }  // namespace
 
@@ -29,7 +31,8 @@ worker::worker(worker_setup setup)
       reserve_(open_reserve()),
       tick_([](void* self) { static_cast<worker*>(self)->tick(); }, this),
       drain_limit_([](void* self) { static_cast<worker*>(self)->kill_all("drain_timeout"); }, this),
-      drain_bell_(loop_, [](void* self) { static_cast<worker*>(self)->drain(); }, this),
+      drain_bell_(
+          loop_, [](void* self) { static_cast<worker*>(self)->drain(); }, this),
       stop_bell_(
           loop_,
           [](void* self) {
@@ -43,8 +46,12 @@ worker::worker(worker_setup setup)
 
 worker::~worker() = default;
 
-void worker::begin_drain() { drain_bell_.ring(); }
-void worker::stop() { stop_bell_.ring(); }
+void worker::begin_drain() {
+    drain_bell_.ring();
+}
+void worker::stop() {
+    stop_bell_.ring();
+}
 
 std::shared_ptr<stream::site> worker::make_site() {
     auto s = std::make_shared<stream::site>();
@@ -86,9 +93,8 @@ void worker::run(const std::function<void(bool)>& started) {
     }
     context_.current = make_site();
     for (auto& [listener, fd] : setup_.sockets)
-        acceptors_.push_back(
-            std::make_unique<acceptor>(loop_, static_cast<accept_target&>(*this), std::move(fd),
-                                       listener));
+        acceptors_.push_back(std::make_unique<acceptor>(loop_, static_cast<accept_target&>(*this),
+                                                        std::move(fd), listener));
     tick_.arm(loop_.timers(), loop_.now() + tick_time);
     started(true);
     loop_.run();

@@ -1,6 +1,7 @@
 // One thread with its loop: accepts, and owns its connections and streams for life.
 //
-// Made by the control thread; run() is the thread's whole life. Other threads speak to it by begin_drain and stop.
+// Made by the control thread; run() is the thread's whole life. Other threads speak to it by
+// begin_drain and stop.
 
 #pragma once
 
@@ -44,8 +45,8 @@ public:
     explicit worker(worker_setup setup);
     ~worker();
 
-    // [worker] Enters the instances, reports `started` (false: it could not, and run returns), serves until drained
-    // or stopped, leaves the instances.
+    // [worker] Enters the instances, reports `started` (false: it could not, and run returns),
+    // serves until drained or stopped, leaves the instances.
     void run(const std::function<void(bool)>& started);
 
     // [any]

@@ -1,5 +1,5 @@
-// The functions behind a pk_stream: what plugins may ask of a stream. Each checks its contract and records; none
-// calls a plugin.
+// The functions behind a pk_stream: what plugins may ask of a stream. Each checks its contract and
+// records; none calls a plugin.
 
 #pragma once
 

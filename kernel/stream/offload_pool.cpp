@@ -45,12 +45,14 @@ void offload_pool::work() {
     }
 }
 
-// --- the port ------------------------------------------------------------------------------------------------
+// --- the port
+// ------------------------------------------------------------------------------------------------
 
 offload_port::offload_port(context& c, offload_pool& pool)
     : context_(c),
       pool_(pool),
-      bell_(c.loop, [](void* self) { static_cast<offload_port*>(self)->deliver(); }, this) {}
+      bell_(
+          c.loop, [](void* self) { static_cast<offload_port*>(self)->deliver(); }, this) {}
 
 offload_port::~offload_port() {
     out_.for_each([](offload_job& j) { j.dropping = true; });

@@ -1,7 +1,9 @@
-// pk.offload/1: two threads for work that may block, and each worker's port through which the results come back.
+// pk.offload/1: two threads for work that may block, and each worker's port through which the
+// results come back.
 //
-// A job is queued by a worker and comes back to that worker, whatever becomes of the stream or instance that it was
-// for: the port knows all its jobs, and outlives them. Threads start with the first job.
+// A job is queued by a worker and comes back to that worker, whatever becomes of the stream or
+// instance that it was for: the port knows all its jobs, and outlives them. Threads start with the
+// first job.
 
 #pragma once
 
@@ -31,8 +33,8 @@ struct offload_job : base::list_hook<offload_job> {
     pk_job abi{};
     offload_port* port = nullptr;
     offload_job* next_back = nullptr;
-    bool on_worker = false;        // Or:
-    pk_waker who{UINT64_MAX, 0};   // tells whether the handle still lives.
+    bool on_worker = false;       // Or:
+    pk_waker who{UINT64_MAX, 0};  // tells whether the handle still lives.
     bool dropping = false;
     std::shared_ptr<site> pinned;  // So that the instance outlives its job.
 };

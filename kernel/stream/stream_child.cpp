@@ -1,11 +1,12 @@
-// What differs when a stream is a subrequest: where its chain begins, and that it is not a client's.
+// What differs when a stream is a subrequest: where its chain begins, and that it is not a
+// client's.
 
 #include "kernel/stream/stream.hpp"
 
 namespace pkernel::stream {
 
-// On `direct`; or with the filters that follow `behind` in its stream, and that stream's handler; or on the route
-// that matches. Calls no plugin. Without a route begin_child answers 404.
+// On `direct`; or with the filters that follow `behind` in its stream, and that stream's handler;
+// or on the route that matches. Calls no plugin. Without a route begin_child answers 404.
 void stream::route_child(const route_plan* direct, const slot* behind) {
     if (direct) return attach(*direct, 0);
     if (!behind) return void(find_route());
@@ -24,7 +25,8 @@ void stream::route_child(const route_plan* direct, const slot* behind) {
     build_stages(request_, 0, slot_count_, 1);
 }
 
-// In place of begin. Its fields are a plugin's own, so nothing in them is set aside as a client's claim.
+// In place of begin. Its fields are a plugin's own, so nothing in them is set aside as a client's
+// claim.
 void stream::begin_child() {
     head_method_ = request.method_id == PK_METHOD_HEAD;
     if (!route_)

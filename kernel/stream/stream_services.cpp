@@ -24,7 +24,8 @@ thread_local context* this_context = nullptr;
 // Where wakers lead, by worker; null while it does not run.
 std::atomic<waker_table*> tables[workers_max];
 
-// --- wakers -------------------------------------------------------------------------------------------------
+// --- wakers
+// -------------------------------------------------------------------------------------------------
 
 pk_waker make_waker(pk_stream* s) {
     slot& at = slot::of(s);
@@ -39,7 +40,8 @@ pk_status wake(const pk_host*, pk_waker w) {
     return table->ring(w) ? PK_OK : PK_INVALID;
 }
 
-// --- timers of streams --------------------------------------------------------------------------------------
+// --- timers of streams
+// --------------------------------------------------------------------------------------
 
 void fire(void* self) {
     auto* t = static_cast<slot_timer*>(self);
@@ -81,7 +83,8 @@ void cancel_timer(pk_stream* h, std::uint64_t id) {
         }
 }
 
-// --- timers of instances on a worker ------------------------------------------------------------------------
+// --- timers of instances on a worker
+// ------------------------------------------------------------------------
 
 struct worker_timer {
     worker_timer(const pk_host* h, void (*f)(void*), void* a, std::uint64_t i)
@@ -97,8 +100,7 @@ constexpr std::size_t worker_timers_max = 64;
 thread_local std::vector<std::unique_ptr<worker_timer>>* worker_timers = nullptr;
 
 void erase_timer(const pk_host* host, std::uint64_t id) {
-    std::erase_if(*worker_timers,
-                  [&](const auto& t) { return t->host == host && t->id == id; });
+    std::erase_if(*worker_timers, [&](const auto& t) { return t->host == host && t->id == id; });
 }
 
 void worker_timer::fired(void* self) {
@@ -131,7 +133,8 @@ void cancel_on_worker(const pk_host* host, std::uint64_t id) {
     if (this_context) erase_timer(host, id);
 }
 
-// --- offload ------------------------------------------------------------------------------------------------
+// --- offload
+// ------------------------------------------------------------------------------------------------
 
 pk_job whole(const pk_job& given) {
     pk_job all{};
@@ -155,8 +158,8 @@ pk_status submit_on_worker(const pk_host*, const pk_job* job) {
 }  // namespace
 
 void provide_services(plugin::services& to) {
-    static const pk_timer_service timers{sizeof timers, 0, &start_timer, &cancel_timer,
-                                         &start_on_worker, &cancel_on_worker};
+    static const pk_timer_service timers{
+        sizeof timers, 0, &start_timer, &cancel_timer, &start_on_worker, &cancel_on_worker};
     static const pk_waker_service wakers{sizeof wakers, 0, &make_waker, &wake};
     to.provide(PK_TIMER_ID, &timers);
     to.provide(PK_WAKER_ID, &wakers);
@@ -184,6 +187,8 @@ void services_of_thread::close() {
     worker_timers->clear();
 }
 
-context* services_of_thread::current() noexcept { return this_context; }
+context* services_of_thread::current() noexcept {
+    return this_context;
+}
 
 }  // namespace pkernel::stream

@@ -1,5 +1,5 @@
-// The services that belong to streams and workers: pk.timer/1, pk.waker/1, pk.variables/1, pk.offload/1,
-// pk.subrequest/1.
+// The services that belong to streams and workers: pk.timer/1, pk.waker/1, pk.variables/1,
+// pk.offload/1, pk.subrequest/1.
 
 #pragma once
 
@@ -11,8 +11,8 @@ namespace pkernel::stream {
 // [control] Before the first instance is created.
 void provide_services(plugin::services& to);
 
-// Stands on a worker's thread while it runs: which context the calls without a stream mean, and where wakers of
-// this worker lead.
+// Stands on a worker's thread while it runs: which context the calls without a stream mean, and
+// where wakers of this worker lead.
 class services_of_thread {
 public:
     explicit services_of_thread(context& c);
@@ -22,8 +22,8 @@ public:
 
     static context* current() noexcept;
 
-    // Before the first worker_exit: what belongs to instances on this worker ends, with its last callback. No
-    // stream runs any more.
+    // Before the first worker_exit: what belongs to instances on this worker ends, with its last
+    // callback. No stream runs any more.
     void close();
 
 private:

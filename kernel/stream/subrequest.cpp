@@ -37,7 +37,8 @@ void subrequest::cancel() {
     context_.loop.defer(*this);
 }
 
-// --- the child's response, recorded --------------------------------------------------------------------------
+// --- the child's response, recorded
+// --------------------------------------------------------------------------
 
 void subrequest::send_head(const response_out&) {
     // An error of the kernel's own is not an answer of whoever was asked; a filter's reply is.
@@ -65,7 +66,9 @@ void subrequest::abort(base::end_reason why) {
     fail(why.cause != PK_END_COMPLETE ? why.cause : std::uint32_t{PK_END_ORIGIN_ABORT});
 }
 
-void subrequest::resume_request() { context_.loop.defer(*this); }
+void subrequest::resume_request() {
+    context_.loop.defer(*this);
+}
 
 void subrequest::fail(std::uint32_t cause) {
     if (!failed_) failed_ = cause;
@@ -73,7 +76,8 @@ void subrequest::fail(std::uint32_t cause) {
     context_.loop.defer(*this);
 }
 
-// --- and acted upon ------------------------------------------------------------------------------------------
+// --- and acted upon
+// ------------------------------------------------------------------------------------------
 
 void subrequest::run_deferred() {
     if (cancelled_) return end(PK_END_CLIENT_ABORT, false);
@@ -143,8 +147,8 @@ bool subrequest::give_data() {
     return true;
 }
 
-// The child goes first from the lists, so that its place is free for what the callback may start; then from the
-// world, with its response's trailers, after the callback has seen them.
+// The child goes first from the lists, so that its place is free for what the callback may start;
+// then from the world, with its response's trailers, after the callback has seen them.
 void subrequest::end(std::uint32_t cause, bool tells) {
     auto& table = *context_.subrequests;
     list_hook<subrequest>::unlink();

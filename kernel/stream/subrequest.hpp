@@ -1,7 +1,9 @@
-// pk.subrequest/1: a request that a plugin makes, as a stream of its own whose response goes to the plugin.
+// pk.subrequest/1: a request that a plugin makes, as a stream of its own whose response goes to the
+// plugin.
 //
-// It is what a codec is for a client's stream: the downstream side of its child. Everything it is told it records,
-// and acts on in the loop's deferred work, so that no callback runs inside a host call, nor inside the child.
+// It is what a codec is for a client's stream: the downstream side of its child. Everything it is
+// told it records, and acts on in the loop's deferred work, so that no callback runs inside a host
+// call, nor inside the child.
 
 #pragma once
 
@@ -70,7 +72,8 @@ private:
 
     context& context_;
     const subrequest_owner owner_;
-    const pk_subrequest what_;  // Its numbers and functions; what it pointed at is the child's by now.
+    const pk_subrequest
+        what_;  // Its numbers and functions; what it pointed at is the child's by now.
     stream* child_;
     base::slice_queue body_;
     base::slice_queue in_;  // Of the response, until the plugin takes it.

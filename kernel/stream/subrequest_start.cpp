@@ -105,8 +105,7 @@ void set_body(stream& child, const pk_slice_view& from, base::slice_queue& body)
     if (body.empty() && !asks_for_one) return;
     r.content_length = static_cast<std::int64_t>(body.bytes());
     if (!body.empty()) r.flags |= PK_REQUEST_HAS_BODY;
-    child.head.headers.append("Content-Length",
-                              child.arena.copy(std::to_string(body.bytes())),
+    child.head.headers.append("Content-Length", child.arena.copy(std::to_string(body.bytes())),
                               PK_FIELD_CONTENT_LENGTH);
 }
 
@@ -147,9 +146,9 @@ pk_status subrequest_table::launch(const subrequest_owner& owner, slot* from,
         content = side.at->in.view();
     }
 
-    auto made = std::make_unique<subrequest>(
-        context_, owner, what, where,
-        parent ? parent->listener() : *where->plan->listeners.front());
+    auto made =
+        std::make_unique<subrequest>(context_, owner, what, where,
+                                     parent ? parent->listener() : *where->plan->listeners.front());
     stream& child = made->child();
     if (!set_line(child, parent, what) || !set_fields(child, what)) return PK_INVALID;
     set_body(child, content, made->body());
@@ -212,11 +211,14 @@ void subrequest_table::close() {
     while (!running_.empty()) running_.front().end(PK_END_SHUTDOWN, true);
 }
 
-// --- the service ---------------------------------------------------------------------------------------------
+// --- the service
+// ---------------------------------------------------------------------------------------------
 
 namespace {
 
-subrequest_table& table_of(pk_stream* s) { return *slot::of(s).owner->in().subrequests; }
+subrequest_table& table_of(pk_stream* s) {
+    return *slot::of(s).owner->in().subrequests;
+}
 
 subrequest_table* table_here() {
     context* c = services_of_thread::current();
@@ -256,10 +258,9 @@ void cancel_on_worker(const pk_host* host, std::uint64_t id) {
 }  // namespace
 
 const pk_subrequest_service* subrequest_service() noexcept {
-    static const pk_subrequest_service t{sizeof t,          0,
-                                         &start,            &resume,
-                                         &cancel,           &start_on_worker,
-                                         &resume_on_worker, &cancel_on_worker};
+    static const pk_subrequest_service t{
+        sizeof t,         0, &start, &resume, &cancel, &start_on_worker, &resume_on_worker,
+        &cancel_on_worker};
     return &t;
 }
 

@@ -21,14 +21,31 @@ namespace pkernel::stream::variables {
 namespace {
 
 enum builtin : std::uint32_t {
-    client_ip, client_port, host, method, path, query, scheme, target, request_id, route, listener,
-    status, upstream, endpoint, attempts, end_reason, builtin_count
+    client_ip,
+    client_port,
+    host,
+    method,
+    path,
+    query,
+    scheme,
+    target,
+    request_id,
+    route,
+    listener,
+    status,
+    upstream,
+    endpoint,
+    attempts,
+    end_reason,
+    builtin_count
 };
 constexpr std::array<std::string_view, builtin_count> builtin_names = {
-    "client_ip", "client_port", "host", "method", "path", "query", "scheme", "target",
-    "request_id", "route", "listener", "status", "upstream", "endpoint", "attempts", "end_reason"};
+    "client_ip", "client_port", "host",       "method",    "path",     "query",
+    "scheme",    "target",      "request_id", "route",     "listener", "status",
+    "upstream",  "endpoint",    "attempts",   "end_reason"};
 
-// --- those with a name of the user's ------------------------------------------------------------------------
+// --- those with a name of the user's
+// ------------------------------------------------------------------------
 
 enum class family : std::uint8_t { field, query, cookie };
 struct named {
@@ -37,7 +54,8 @@ struct named {
     std::string name;
 };
 
-// Written under the lock, at rising places; a place that a reader has a number of was published before.
+// Written under the lock, at rising places; a place that a reader has a number of was published
+// before.
 std::mutex lock;
 std::map<std::string, std::uint32_t, std::less<>> numbers;
 std::array<std::atomic<const named*>, named_max> known;
@@ -53,17 +71,19 @@ pk_status add(std::string_view full, family of, std::string_view name, std::uint
     }
     const auto place = numbers.size();
     if (place == named_max) return PK_NO_MEMORY;
-    const auto id = of == family::field ? http::field_id(name)
-                                        : static_cast<std::uint32_t>(PK_FIELD_OTHER);
+    const auto id =
+        of == family::field ? http::field_id(name) : static_cast<std::uint32_t>(PK_FIELD_OTHER);
     known[place].store(new named{of, id, std::string(name)}, std::memory_order_release);
     variable = builtin_count + static_cast<std::uint32_t>(place);
     numbers.emplace(full, variable);
     return PK_OK;
 }
 
-// --- values -------------------------------------------------------------------------------------------------
+// --- values
+// -------------------------------------------------------------------------------------------------
 
-// The arena's copy of the pieces joined, made once as long as they stay the same. `each(f)` gives them in order.
+// The arena's copy of the pieces joined, made once as long as they stay the same. `each(f)` gives
+// them in order.
 template <class Each>
 std::string_view keep_joined(stream& s, std::uint32_t variable, Each&& each) {
     std::size_t size = 0;
@@ -121,33 +141,58 @@ bool builtin_value(stream& s, std::uint32_t which, std::string_view& out) {
     const pk_request& r = s.request;
     out = {};
     switch (which) {
-        case client_ip: out = ip_text(s, which, r.client); break;
+        case client_ip:
+            out = ip_text(s, which, r.client);
+            break;
         case client_port:
             if (r.client.port) out = number(s, which, r.client.port);
             break;
-        case host: out = http::to_view(r.host); break;
-        case method: out = http::to_view(r.method); break;
-        case path: out = http::to_view(r.path); break;
-        case query: out = http::to_view(r.query); return r.has_query != 0;
-        case scheme: out = http::to_view(r.scheme); break;
-        case target: out = target_of(s); break;
-        case request_id: out = http::to_view(r.id); break;
-        case route: out = http::to_view(r.route); break;
-        case listener: out = http::to_view(r.listener); break;
+        case host:
+            out = http::to_view(r.host);
+            break;
+        case method:
+            out = http::to_view(r.method);
+            break;
+        case path:
+            out = http::to_view(r.path);
+            break;
+        case query:
+            out = http::to_view(r.query);
+            return r.has_query != 0;
+        case scheme:
+            out = http::to_view(r.scheme);
+            break;
+        case target:
+            out = target_of(s);
+            break;
+        case request_id:
+            out = http::to_view(r.id);
+            break;
+        case route:
+            out = http::to_view(r.route);
+            break;
+        case listener:
+            out = http::to_view(r.listener);
+            break;
         case status:
             // Of a stream that has ended only what the client was sent.
             if (s.response.status && (!s.ended() || s.response_started()))
                 out = number(s, which, s.response.status);
             break;
-        case upstream: out = s.upstream_name(); break;
-        case endpoint: out = s.endpoint_name(); break;
+        case upstream:
+            out = s.upstream_name();
+            break;
+        case endpoint:
+            out = s.endpoint_name();
+            break;
         case attempts:
             if (const auto n = s.attempts()) out = number(s, which, n);
             break;
         case end_reason:
             if (s.ended()) out = s.end_reason().word;
             break;
-        default: break;
+        default:
+            break;
     }
     return !out.empty();
 }
@@ -244,9 +289,12 @@ bool get(stream& s, std::uint32_t variable, std::string_view& value) {
     const named* n = place < named_max ? known[place].load(std::memory_order_acquire) : nullptr;
     if (!n) return false;
     switch (n->of) {
-        case family::field: return field_value(s, variable, *n, value);
-        case family::query: return query_value(s, *n, value);
-        case family::cookie: return cookie_value(s, *n, value);
+        case family::field:
+            return field_value(s, variable, *n, value);
+        case family::query:
+            return query_value(s, *n, value);
+        case family::cookie:
+            return cookie_value(s, *n, value);
     }
     return false;
 }

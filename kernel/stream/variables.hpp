@@ -1,7 +1,8 @@
 // pk.variables/1: names that become numbers while the config is read, and their values on a stream.
 //
-// A number is good for every stream of the process and never given back; a name has one number, however often it
-// is resolved. Values are views of the stream's own, or stand in its arena until it ends.
+// A number is good for every stream of the process and never given back; a name has one number,
+// however often it is resolved. Values are views of the stream's own, or stand in its arena until
+// it ends.
 
 #pragma once
 
@@ -14,8 +15,8 @@ namespace pkernel::stream {
 
 class stream;
 
-// What was made of a variable for one stream: the next reader gets the same bytes unless the value has changed, so
-// that a plugin that asks again and again does not fill the arena.
+// What was made of a variable for one stream: the next reader gets the same bytes unless the value
+// has changed, so that a plugin that asks again and again does not fill the arena.
 struct made_value {
     std::uint32_t variable;
     std::string_view value;

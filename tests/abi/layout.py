@@ -18,7 +18,15 @@ ENUM = re.compile(r"enum \{(.*?)\}", re.S)
 
 
 # Made by one side only and reached by pointer or stride, so that they may grow without a size of their own.
-GROWS = {"pk_field", "pk_slice", "pk_annotation", "pk_option", "pk_node", "pk_endpoint", "pk_stream"}
+GROWS = {
+    "pk_field",
+    "pk_slice",
+    "pk_annotation",
+    "pk_option",
+    "pk_node",
+    "pk_endpoint",
+    "pk_stream",
+}
 
 
 def members(body):
@@ -40,14 +48,23 @@ def write(out, headers):
         for name, fields in STRUCT.findall(code):
             body.append(f'    printf("struct {name} size %zu\\n", sizeof({name}));')
             for field in members(fields):
-                body.append(f'    printf("{name}.{field} at %zu size %zu\\n", '
-                            f"offsetof({name}, {field}), sizeof((({name}*)0)->{field}));")
+                body.append(
+                    f'    printf("{name}.{field} at %zu size %zu\\n", '
+                    f"offsetof({name}, {field}), sizeof((({name}*)0)->{field}));"
+                )
         for values in ENUM.findall(code):
             for value in re.findall(r"\b(PK_\w+)\b\s*(?==|,|$|\n)", values):
                 body.append(f'    printf("{value} = %u\\n", (unsigned){value});')
-    lines += ["#define FIELD(suffix, name) printf(\"PK_FIELD_\" #suffix \" = %u\\n\", "
-              "(unsigned)PK_FIELD_##suffix);",
-              "int main(void) {", *body, "    PKERNEL_FIELD_LIST(FIELD)", "    return 0;", "}", ""]
+    lines += [
+        "#define FIELD(suffix, name) printf(\"PK_FIELD_\" #suffix \" = %u\\n\", "
+        "(unsigned)PK_FIELD_##suffix);",
+        "int main(void) {",
+        *body,
+        "    PKERNEL_FIELD_LIST(FIELD)",
+        "    return 0;",
+        "}",
+        "",
+    ]
     pathlib.Path(out).write_text("\n".join(lines))
 
 
@@ -65,8 +82,9 @@ def version_of(path):
 
 
 def check(program, folder):
-    now = table(subprocess.run([program], capture_output=True, text=True, check=True)
-                .stdout.split("\n"))
+    now = table(
+        subprocess.run([program], capture_output=True, text=True, check=True).stdout.split("\n")
+    )
     files = sorted(pathlib.Path(folder).glob("layout-*.txt"), key=version_of)
     broken, missing = [], []
     if not files:
@@ -76,8 +94,12 @@ def check(program, folder):
         for key, value in then.items():
             name = key.removeprefix("struct ")
             may_grow = name in GROWS or then.get(f"{name}.size") == "at 0 size 4"
-            grown = key.startswith("struct ") and key in now and may_grow and (
-                int(now[key].split()[1]) >= int(value.split()[1]))
+            grown = (
+                key.startswith("struct ")
+                and key in now
+                and may_grow
+                and (int(now[key].split()[1]) >= int(value.split()[1]))
+            )
             if now.get(key) != value and not grown:
                 broken.append(f"{path.name}: {key} was {value}, is {now.get(key, 'gone')}")
         if path == files[-1]:
@@ -87,15 +109,19 @@ def check(program, folder):
     for key in missing:
         print(f"not recorded: {key} {now[key]}")
     if missing and not broken:
-        print(f"Additions only: record them (layout.py record) in {files[-1].name}, or in the "
-              "next version's file once that one is released.")
+        print(
+            f"Additions only: record them (layout.py record) in {files[-1].name}, or in the "
+            "next version's file once that one is released."
+        )
     return 1 if broken or missing else 0
 
 
 def record(program, path):
     text = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-    head = ("# Layout of the ABI on 64-bit machines. Written by tests/abi/layout.py, compared by the\n"
-            "# test abi.layout. Frozen at the release of the version in its name.\n")
+    head = (
+        "# Layout of the ABI on 64-bit machines. Written by tests/abi/layout.py, compared by the\n"
+        "# test abi.layout. Frozen at the release of the version in its name.\n"
+    )
     pathlib.Path(path).write_text(head + text)
 
 

@@ -2,10 +2,13 @@
 
 FILES = {
     "CMakeLists.txt": "\n".join(
-        f"pkernel_layer({name} LIBS pkernel_{before})" for before, name in zip(
+        f"pkernel_layer({name} LIBS pkernel_{before})"
+        for before, name in zip(
             ["sdk", "base", "config", "plugin", "net", "http", "upstream", "route", "stream"],
-            ["base", "config", "plugin", "net", "http", "upstream", "route", "stream",
-             "runtime"])).replace("LIBS pkernel_sdk", "LIBS pkernel::sdk") + "\n",
+            ["base", "config", "plugin", "net", "http", "upstream", "route", "stream", "runtime"],
+        )
+    ).replace("LIBS pkernel_sdk", "LIBS pkernel::sdk")
+    + "\n",
     "kernel/base/text.hpp": "#pragma once\n#include <string>\n",
     "kernel/net/socket.hpp": '#pragma once\n#include "kernel/base/text.hpp"\n',
     "kernel/net/socket.cpp": """\
@@ -27,14 +30,14 @@ int digits() { return 10'000; }
     "sdk/testing/src/main.cpp": "#include <boost/test/unit_test.hpp>\n",
     "plugins/CMakeLists.txt": "# each folder\n",
     "plugins/zip_it/CMakeLists.txt": "pkernel_plugin(zip_it zip_it.cpp)\n"
-                                     "pkernel_plugin_test(zip_it zip_it_test.cpp)\n",
+    "pkernel_plugin_test(zip_it zip_it_test.cpp)\n",
     "plugins/zip_it/zip_it.cpp": '#include <zlib.h>\n\n#include <pkernel/text.hpp>\n\n'
-                                 '#include "level.hpp"\n',
+    '#include "level.hpp"\n',
     "plugins/zip_it/level.hpp": "#pragma once\n",
     "plugins/zip_it/zip_it_test.cpp": "#include <pkernel/testing.hpp>\n",
     "plugins/zip_it/README.md": "# zip_it\n",
     "plugins/forwarded/CMakeLists.txt": "pkernel_plugin(forwarded forwarded.cpp)\n"
-                                        "pkernel_plugin_test(forwarded forwarded_test.cpp)\n",
+    "pkernel_plugin_test(forwarded forwarded_test.cpp)\n",
     "plugins/forwarded/forwarded.cpp": "#include <pkernel/text.hpp>\n",
     "plugins/forwarded/forwarded_test.cpp": "#include <pkernel/testing.hpp>\n",
     "plugins/forwarded/README.md": "# forwarded\n",

@@ -13,8 +13,8 @@ enum class verdict { accepted, refused, needs_more };
 
 struct reading {
     verdict what = verdict::needs_more;
-    std::string error;  // When refused.
-    std::string start;  // "GET /x 1" or "1 200".
+    std::string error;                                        // When refused.
+    std::string start;                                        // "GET /x 1" or "1 200".
     std::vector<std::pair<std::string, std::string>> fields;  // With the trailers.
     std::string body;
     std::size_t used = 0;  // Bytes of the message: what follows is the next one.

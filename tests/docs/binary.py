@@ -9,8 +9,14 @@ BUILD = Path(os.environ.get("PKERNEL_BUILD", ROOT / "build")).resolve()
 
 def pkernel(*words, cwd=ROOT):
     """Exit code and everything that it printed."""
-    run = subprocess.run([BUILD / "pkernel", "--plugins-dir", BUILD / "plugins", *words], cwd=cwd,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    run = subprocess.run(
+        [BUILD / "pkernel", "--plugins-dir", BUILD / "plugins", *words],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
     return run.returncode, run.stdout
 
 

@@ -18,10 +18,18 @@ from pathlib import Path
 
 from binary import BUILD, ROOT, pkernel, validate
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md",
-         *sorted((ROOT / "docs").rglob("*.md"))]
-LINKED = [*PAGES, *sorted(ROOT.glob("plugins/*/README.md")), ROOT / "tests/README.md",
-          ROOT / "tools/bench/README.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+LINKED = [
+    *PAGES,
+    *sorted(ROOT.glob("plugins/*/README.md")),
+    ROOT / "tests/README.md",
+    ROOT / "tools/bench/README.md",
+]
 
 MISSING = {
     "listeners": 'listeners: [ "127.0.0.1:8080" ]\n',
@@ -50,7 +58,7 @@ def tables(page, *heads):
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
         if not cells:
             rows = None
-        elif cells[:len(heads)] == list(heads):
+        elif cells[: len(heads)] == list(heads):
             rows = cells
         elif rows and not set(cells[0]) <= set("-:"):
             yield cells
@@ -131,8 +139,14 @@ class Pages(unittest.TestCase):
                     continue
                 text = text.replace("build/", f"{BUILD}/")
                 with self.at(page, line):
-                    run = subprocess.run(["bash", "-ec", text], cwd=ROOT, capture_output=True,
-                                         text=True, timeout=60, env={**os.environ, "NO_COLOR": "1"})
+                    run = subprocess.run(
+                        ["bash", "-ec", text],
+                        cwd=ROOT,
+                        capture_output=True,
+                        text=True,
+                        timeout=60,
+                        env={**os.environ, "NO_COLOR": "1"},
+                    )
                     self.assertEqual(run.returncode, 0, run.stderr)
 
     def test_what_stands_beside_nginx_is_good(self):

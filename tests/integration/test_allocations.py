@@ -45,7 +45,9 @@ class Allocations(unittest.TestCase):
         counted.unlink(missing_ok=True)
         env = {"LD_PRELOAD": str(self.counter), "PKRIG_MALLOC_COUNT": str(counted)}
         with Origin() as origin:
-            with Proxy(CONFIG.format(port=origin.port), args=["--single-process"], env=env) as proxy:
+            with Proxy(
+                CONFIG.format(port=origin.port), args=["--single-process"], env=env
+            ) as proxy:
                 link = socket.create_connection(("127.0.0.1", proxy.port()), 5)
                 for _ in range(rounds):
                     link.sendall(request)
@@ -59,8 +61,11 @@ class Allocations(unittest.TestCase):
             got += link.recv(65536)
         head, _, body = got.partition(b"\r\n\r\n")
         self.assertTrue(head.startswith(b"HTTP/1.1 200 "), head)
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n")
-                      if line.lower().startswith(b"content-length:"))
+        length = next(
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length:")
+        )
         while len(body) < length:
             body += link.recv(65536)
 

@@ -63,7 +63,9 @@ class Many(unittest.TestCase):
 
 class Limit(Many):
     def test_the_limit_of_a_listener_is_that_of_all_workers(self):
-        config = CONFIG.format(port=self.origin.port).replace("timeouts:", "limits: { connections: 5 }, timeouts:", 1)
+        config = CONFIG.format(port=self.origin.port).replace(
+            "timeouts:", "limits: { connections: 5 }, timeouts:", 1
+        )
         self.proxy = Proxy(config, workers=2)
         self.addCleanup(self.proxy.stop)
         socks = [self.connect() for _ in range(5)]
@@ -82,17 +84,26 @@ class Aborts(Many):
         self.round(200)
         base, memory = self.proxy.fd_count(), self.proxy.rss_bytes()
         self.round(1000)
-        self.until(lambda: self.proxy.fd_count() <= base, f"{self.proxy.fd_count()} descriptors, {base} before")
+        self.until(
+            lambda: self.proxy.fd_count() <= base,
+            f"{self.proxy.fd_count()} descriptors, {base} before",
+        )
         self.until(lambda: self.origin.open <= 1, "the origin still has connections")
         if SLOW == 1:
             self.assertLess(self.proxy.rss_bytes() - memory, 2 << 20)
         self.assertEqual(self.ask(self.connect(), "/ok"), 200)
 
     def round(self, count):
-        stages = (b"", b"GET / HT", b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /endless-body HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /endless-body?length HTTP/1.1\r\nHost: a\r\n\r\n",
-                  b"POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
-                  b"POST /ok HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
-                  b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\nGET /hang HTTP/1.1\r\nHost: a\r\n\r\n")
+        stages = (
+            b"",
+            b"GET / HT",
+            b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /endless-body HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET /endless-body?length HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc",
+            b"POST /ok HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+            b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\nGET /hang HTTP/1.1\r\nHost: a\r\n\r\n",
+        )
         reset = b"\1\0\0\0\0\0\0\0"
         for i in range(count):
             sock = socket.create_connection(("127.0.0.1", self.proxy.port()), 5 * SLOW)
@@ -115,20 +126,42 @@ class FewDescriptors(Many):
             self.ask(sock)
         spent = cpu_seconds(self.proxy.pid)
         start = time.monotonic()
-        self.assertEqual([self.ask(sock, "/ok") for sock in first], [200] * 5, "who was there is served on")
+        self.assertEqual(
+            [self.ask(sock, "/ok") for sock in first], [200] * 5, "who was there is served on"
+        )
         time.sleep(max(0, start + 1 - time.monotonic()))
         self.assertLess(cpu_seconds(self.proxy.pid) - spent, 0.1 * SLOW, "it spins")
         for sock in crowd:
             sock.close()
-        self.until(lambda: self.ask(self.connect()) == 200, "no new client is served when the others have left")
-        told = [line for line in self.proxy.lines if "too many connections" in line or "out of descriptors" in line]
+        self.until(
+            lambda: self.ask(self.connect()) == 200,
+            "no new client is served when the others have left",
+        )
+        told = [
+            line
+            for line in self.proxy.lines
+            if "too many connections" in line or "out of descriptors" in line
+        ]
         self.assertTrue(1 <= len(told) <= 5, self.proxy.log)
 
     @unittest.skipUnless(shutil.which("strace"), "needs strace")
     def test_an_accept_that_fails_pauses_and_resumes(self):
         """The budget keeps EMFILE away, so it is injected: every accept but the first few fails for a while."""
         fault = "accept4:error=EMFILE:when=2..6"
-        self.start(prefix=["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=accept4", "-e", f"inject={fault}"])
+        self.start(
+            prefix=[
+                "strace",
+                "-D",
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                "trace=accept4",
+                "-e",
+                f"inject={fault}",
+            ]
+        )
         first = self.connect()
         self.until(lambda: self.ask(self.connect()) == 200, "accepting has not resumed", 10)
         self.assertEqual(self.ask(first), 200)

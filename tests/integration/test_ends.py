@@ -13,7 +13,7 @@ from rig import access_log  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
-NEVER = {"bad_chunk"}   # a guard: the decoder has no such state
+NEVER = {"bad_chunk"}  # a guard: the decoder has no such state
 CONFIG = """
 listeners:
   - {{ name: web, address: "127.0.0.1:0", timeouts: {{ write_stall: 300ms, body_stall: 10s }} }}
@@ -32,12 +32,18 @@ def words_of_the_sources():
     """What the kernel passes as the cause of an end, found by how it is written."""
     words = {"complete"}
     for name in ("head", "chunked", "framing", "target"):
-        words |= set(re.findall(r'"([a-z]+(?:_[a-z0-9]+)+)"', (ROOT / f"kernel/http/{name}.cpp").read_text()))
+        words |= set(
+            re.findall(r'"([a-z]+(?:_[a-z0-9]+)+)"', (ROOT / f"kernel/http/{name}.cpp").read_text())
+        )
     for layer in ("stream", "upstream", "runtime"):
         for file in (ROOT / "kernel" / layer).glob("*.cpp"):
             text = file.read_text()
-            for pattern in (r'\{PK_END_\w+,\s*"(\w+)"', r'\{reset_cause_, "(\w+)"', r'\{\d{3}, "(\w+)"\}',
-                            r'kill_all\("(\w+)"\)'):
+            for pattern in (
+                r'\{PK_END_\w+,\s*"(\w+)"',
+                r'\{reset_cause_, "(\w+)"',
+                r'\{\d{3}, "(\w+)"\}',
+                r'kill_all\("(\w+)"\)',
+            ):
                 words |= set(re.findall(pattern, text))
     return words
 
@@ -53,7 +59,9 @@ class Documented(unittest.TestCase):
     def test_every_row_names_a_test_that_asks_for_the_word(self):
         for word, test in self.rows.items():
             with self.subTest(word):
-                self.assertRegex((Path(__file__).parent / test).read_text(), rf'end_reason"?[:=] ?"{word}"')
+                self.assertRegex(
+                    (Path(__file__).parent / test).read_text(), rf'end_reason"?[:=] ?"{word}"'
+                )
 
 
 class Reached(unittest.TestCase):
@@ -90,7 +98,9 @@ class Reached(unittest.TestCase):
         self.proxy.finish()
 
     def test_upstream_send_timeout(self):
-        sock = self.connect(b"POST /no-read HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
+        sock = self.connect(
+            b"POST /no-read HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n"
+        )
         sock.settimeout(0.5)
         try:
             while sock.send(b"a" * 65536):
@@ -104,7 +114,9 @@ class Reached(unittest.TestCase):
     def test_loop_detected(self):
         self.connect(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n").recv(1000)
         name = self.origin.heads[-1].get("via").split()[1]
-        self.connect(b"GET /ok HTTP/1.1\r\nHost: a\r\nVia: 1.1 %s, 1.1 %s\r\n\r\n" % (name, name)).recv(1000)
+        self.connect(
+            b"GET /ok HTTP/1.1\r\nHost: a\r\nVia: 1.1 %s, 1.1 %s\r\n\r\n" % (name, name)
+        ).recv(1000)
         self.logged(status=508, end_reason="loop_detected")
         self.proxy.finish()
 

@@ -31,13 +31,15 @@ def config(*ports):
 def exchange(port, method, path, body=b"", timeout=10):
     """(the final response or None, how the connection ended: 'open', 'fin', 'rst')"""
     with socket.create_connection(("127.0.0.1", port), timeout * SLOW) as sock:
-        head = f"{method} {path} HTTP/1.1\r\nHost: a\r\n" + (f"Content-Length: {len(body)}\r\n" if body else "")
+        head = f"{method} {path} HTTP/1.1\r\nHost: a\r\n" + (
+            f"Content-Length: {len(body)}\r\n" if body else ""
+        )
         sock.sendall(head.encode() + b"\r\n" + body)
         data, end = bytearray(), "open"
         while True:
             reply = http1.read_response(data, method, ended=end != "open")
             if reply and reply[0].status < 200:
-                del data[:reply[1]]
+                del data[: reply[1]]
             elif reply:
                 return reply[0], end
             elif end != "open":
@@ -66,8 +68,22 @@ class OneOrigin(unittest.TestCase):
         return reply, end, self.origin.counts[path] - before
 
     def test_faults_before_the_answer_are_502(self):
-        for path in ("/close-before", "/rst-before", "/rst-hdr", "/fin-hdr", "/garbage", "/http09", "/icy",
-                     "/big-head", "/many-fields", "/1xx-flood", "/101-unasked", "/te-cl", "/dup-cl", "/endless-head"):
+        for path in (
+            "/close-before",
+            "/rst-before",
+            "/rst-hdr",
+            "/fin-hdr",
+            "/garbage",
+            "/http09",
+            "/icy",
+            "/big-head",
+            "/many-fields",
+            "/1xx-flood",
+            "/101-unasked",
+            "/te-cl",
+            "/dup-cl",
+            "/endless-head",
+        ):
             for method, body, most in (("GET", b"", 2), ("POST", b"abc", 1)):
                 with self.subTest(f"{method} {path}"):
                     reply, end, times = self.ask(method, path, body)
@@ -90,12 +106,20 @@ class OneOrigin(unittest.TestCase):
                 self.assertEqual((reply.status, reply.complete, times), (200, False, 1), end)
 
     def test_what_is_odd_but_legal_passes(self):
-        for path, body in (("/fin-none", b"0123456789"), ("/103", b"ok"), ("/102", b"ok"), ("/two-100", b"ok"),
-                           ("/stale-now", b"ok"), ("/ok?size=100000&chunked=1", (b"0123456789abcdef" * 6250)),
-                           ("/sse", b"data: 0\n\ndata: 1\n\ndata: 2\n\n")):
+        for path, body in (
+            ("/fin-none", b"0123456789"),
+            ("/103", b"ok"),
+            ("/102", b"ok"),
+            ("/two-100", b"ok"),
+            ("/stale-now", b"ok"),
+            ("/ok?size=100000&chunked=1", (b"0123456789abcdef" * 6250)),
+            ("/sse", b"data: 0\n\ndata: 1\n\ndata: 2\n\n"),
+        ):
             with self.subTest(path):
                 reply, _, times = self.ask("GET", path)
-                self.assertEqual((reply.status, reply.complete, reply.body, times), (200, True, body, 1))
+                self.assertEqual(
+                    (reply.status, reply.complete, reply.body, times), (200, True, body, 1)
+                )
 
     def test_surplus_never_reaches_the_next_client(self):
         for _ in range(20):
@@ -118,7 +142,9 @@ class OneOrigin(unittest.TestCase):
     def upload(self, path, size):
         """Sends with all its might until it is stopped, then reads what there is to read."""
         with socket.create_connection(("127.0.0.1", self.proxy.port()), 10 * SLOW) as sock:
-            sock.sendall(f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode())
+            sock.sendall(
+                f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n".encode()
+            )
             data = bytearray()
             try:
                 sock.sendall(b"a" * size)
@@ -141,7 +167,9 @@ class OneOrigin(unittest.TestCase):
 
     def test_posts_are_never_executed_twice(self):
         self.origin.counts.clear()
-        plan = loss_client.Plan(port=self.proxy.port(), path="/stale?", seconds=1, rate=300, post_share=1, unique=True)
+        plan = loss_client.Plan(
+            port=self.proxy.port(), path="/stale?", seconds=1, rate=300, post_share=1, unique=True
+        )
         result = loss_client.run(plan)
         answered = {k: v for k, v in result.items() if k in loss_client.KINDS and v}
         self.assertLessEqual(set(answered), {"ok", "wrong_status"}, result)
@@ -174,8 +202,12 @@ class SeveralOrigins(unittest.TestCase):
         """F01"""
         dead = Refusing()
         self.addCleanup(dead.close)
-        with Origin() as one, Origin() as two, Proxy(config(one.port, dead.port, two.port)) as proxy:
-            result = loss_client.run(loss_client.Plan(port=proxy.port(), seconds=1, rate=500, post_share=0.5))
+        with Origin() as one, Origin() as two, Proxy(
+            config(one.port, dead.port, two.port)
+        ) as proxy:
+            result = loss_client.run(
+                loss_client.Plan(port=proxy.port(), seconds=1, rate=500, post_share=0.5)
+            )
             self.assertEqual(result["lost"], 0, result)
             self.assertGreater(min(one.counts["/ok"], two.counts["/ok"]), 50)
 

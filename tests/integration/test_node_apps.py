@@ -29,12 +29,16 @@ routes:
 
 def config(*apps):
     endpoints = ", ".join(f'"127.0.0.1:{app.port}"' for app in apps)
-    return CONFIG.format(endpoints=endpoints, balancer="balancer: round_robin" if len(apps) > 1 else "")
+    return CONFIG.format(
+        endpoints=endpoints, balancer="balancer: round_robin" if len(apps) > 1 else ""
+    )
 
 
 def curl(*args, data=None):
     """(exit code, standard output)"""
-    done = subprocess.run(["curl", "-sS", "--max-time", str(int(20 * SLOW)), *args], input=data, capture_output=True)
+    done = subprocess.run(
+        ["curl", "-sS", "--max-time", str(int(20 * SLOW)), *args], input=data, capture_output=True
+    )
     return done.returncode, done.stdout
 
 
@@ -48,7 +52,11 @@ class JsonApi(unittest.TestCase):
         cls.url = f"http://127.0.0.1:{cls.proxy.port()}"
 
     def call(self, method, path, value=None):
-        extra = ["-H", "Content-Type: application/json", "--data-binary", json.dumps(value)] if value is not None else []
+        extra = (
+            ["-H", "Content-Type: application/json", "--data-binary", json.dumps(value)]
+            if value is not None
+            else []
+        )
         code, out = curl("-X", method, "-w", "\n%{http_code}", *extra, self.url + path)
         self.assertEqual(code, 0)
         body, status = out.rsplit(b"\n", 1)
@@ -77,8 +85,12 @@ class JsonApi(unittest.TestCase):
         self.assertIn("error", json.loads(out))
 
     def test_one_connection_carries_many_requests(self):
-        code, out = curl("-w", "%{num_connects} ", *[f"{self.url}/items?{i}" for i in range(20)],
-                         *["-o", "/dev/null"] * 20)
+        code, out = curl(
+            "-w",
+            "%{num_connects} ",
+            *[f"{self.url}/items?{i}" for i in range(20)],
+            *["-o", "/dev/null"] * 20,
+        )
         self.assertEqual((code, out.split()), (0, [b"1"] + [b"0"] * 19))
 
     def test_head_and_http_1_0(self):
@@ -99,8 +111,13 @@ class Kept(unittest.TestCase):
     def test_an_app_that_is_killed_and_comes_back(self):
         with NodeApp("json_api") as app, Proxy(config(app), workers=2) as proxy:
             done = []
-            load = threading.Thread(target=lambda: done.append(loss_client.run(
-                loss_client.Plan(port=proxy.port(), path="/items", seconds=3, rate=300))))
+            load = threading.Thread(
+                target=lambda: done.append(
+                    loss_client.run(
+                        loss_client.Plan(port=proxy.port(), path="/items", seconds=3, rate=300)
+                    )
+                )
+            )
             load.start()
             for _ in range(3):
                 app.kill()
@@ -113,10 +130,14 @@ class Kept(unittest.TestCase):
             self.assertGreater(result["ok"], 100, result)
 
     def test_one_of_two_apps_is_killed_under_load(self):
-        with NodeApp("json_api") as one, NodeApp("json_api") as two, Proxy(config(one, two), workers=2) as proxy:
+        with NodeApp("json_api") as one, NodeApp("json_api") as two, Proxy(
+            config(one, two), workers=2
+        ) as proxy:
             timer = threading.Timer(0.7, one.kill)
             timer.start()
-            result = loss_client.run(loss_client.Plan(port=proxy.port(), path="/items", seconds=2, rate=300))
+            result = loss_client.run(
+                loss_client.Plan(port=proxy.port(), path="/items", seconds=2, rate=300)
+            )
             timer.join()
             self.assertEqual(result["lost"], 0, result)
 
@@ -167,7 +188,11 @@ class Bodies(unittest.TestCase):
             for size in (0, 1, 65535, 65536, 1 << 20, 20_000_000):
                 body = (b"%07d\n" % size * (size // 8 + 1))[:size]
                 want = hashlib.sha256(body).hexdigest()
-                for extra in ([], ["-H", "Transfer-Encoding: chunked"], ["-H", "Expect: 100-continue"]):
+                for extra in (
+                    [],
+                    ["-H", "Transfer-Encoding: chunked"],
+                    ["-H", "Expect: 100-continue"],
+                ):
                     with self.subTest(size=size, extra=extra):
                         code, out = curl("--data-binary", "@-", *extra, url, data=body)
                         self.assertEqual(code, 0)
@@ -191,8 +216,12 @@ class Bodies(unittest.TestCase):
             res.on('end', () => { process.stderr.write(res.trailers['x-sha256'] || 'none');
                                   process.stdout.write(Buffer.concat(parts)); });
           });"""
-        done = subprocess.run(["node", "-e", script, f"http://127.0.0.1:{port}{path}"], capture_output=True,
-                              timeout=30 * SLOW, check=True)
+        done = subprocess.run(
+            ["node", "-e", script, f"http://127.0.0.1:{port}{path}"],
+            capture_output=True,
+            timeout=30 * SLOW,
+            check=True,
+        )
         return done.stdout, done.stderr.decode()
 
     def test_an_upload_over_the_default_limit_is_refused_at_the_head(self):

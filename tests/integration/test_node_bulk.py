@@ -55,10 +55,26 @@ class Gigabyte(unittest.TestCase):
 
     def test_upload(self):
         with NodeApp("upload") as app, Proxy(CONFIG.format(port=app.port), workers=2) as proxy:
+
             def transfer(size):
-                source = subprocess.Popen(["head", "-c", str(size), "/dev/zero"], stdout=subprocess.PIPE)
-                done = subprocess.run(["curl", "-sS", "-T", "-", "-H", "Expect:", "--max-time", "90",
-                                       f"http://127.0.0.1:{proxy.port()}/up"], stdin=source.stdout, capture_output=True)
+                source = subprocess.Popen(
+                    ["head", "-c", str(size), "/dev/zero"], stdout=subprocess.PIPE
+                )
+                done = subprocess.run(
+                    [
+                        "curl",
+                        "-sS",
+                        "-T",
+                        "-",
+                        "-H",
+                        "Expect:",
+                        "--max-time",
+                        "90",
+                        f"http://127.0.0.1:{proxy.port()}/up",
+                    ],
+                    stdin=source.stdout,
+                    capture_output=True,
+                )
                 source.stdout.close()
                 source.wait()
                 self.assertEqual(done.returncode, 0, done.stderr)
@@ -68,9 +84,22 @@ class Gigabyte(unittest.TestCase):
 
     def test_download(self):
         with NodeApp("download") as app, Proxy(CONFIG.format(port=app.port), workers=2) as proxy:
+
             def transfer(size):
-                done = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{size_download}", "--max-time", "90",
-                                       f"http://127.0.0.1:{proxy.port()}/?size={size}"], capture_output=True)
+                done = subprocess.run(
+                    [
+                        "curl",
+                        "-sS",
+                        "-o",
+                        "/dev/null",
+                        "-w",
+                        "%{size_download}",
+                        "--max-time",
+                        "90",
+                        f"http://127.0.0.1:{proxy.port()}/?size={size}",
+                    ],
+                    capture_output=True,
+                )
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertEqual(int(done.stdout), size)
 
@@ -83,8 +112,13 @@ class KilledUnderLoad(unittest.TestCase):
     def test_ten_times(self):
         with NodeApp("json_api") as app, Proxy(CONFIG.format(port=app.port), workers=2) as proxy:
             done = []
-            load = threading.Thread(target=lambda: done.append(loss_client.run(
-                loss_client.Plan(port=proxy.port(), path="/items", seconds=10, rate=2000))))
+            load = threading.Thread(
+                target=lambda: done.append(
+                    loss_client.run(
+                        loss_client.Plan(port=proxy.port(), path="/items", seconds=10, rate=2000)
+                    )
+                )
+            )
             load.start()
             for _ in range(10):
                 app.kill()
@@ -99,8 +133,10 @@ class KilledUnderLoad(unittest.TestCase):
 
     def serve_again(self, proxy):
         deadline = time.monotonic() + 5
-        while subprocess.run(["curl", "-sf", "-o", "/dev/null", f"http://127.0.0.1:{proxy.port()}/items"],
-                             check=False).returncode:
+        while subprocess.run(
+            ["curl", "-sf", "-o", "/dev/null", f"http://127.0.0.1:{proxy.port()}/items"],
+            check=False,
+        ).returncode:
             self.assertLess(time.monotonic(), deadline, "not back within 5 s")
 
 

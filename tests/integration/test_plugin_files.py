@@ -40,7 +40,7 @@ class Folder(unittest.TestCase):
         self.file.chmod(mode)
 
     def patched(self, at, data):
-        return self.good[:at] + data + self.good[at + len(data):]
+        return self.good[:at] + data + self.good[at + len(data) :]
 
     def note(self):
         """Where the plugin's note begins."""
@@ -56,7 +56,11 @@ class Folder(unittest.TestCase):
             self.assertEqual(code, 3, err + out)
             errors = [line for line in (err + out).splitlines() if "error[E" in line]
             self.assertEqual(len(errors), 1, err + out)
-            want = re.escape(sentence).replace(r"\$F", re.escape(str(self.file))).replace(r"\$D", re.escape(str(self.dir)))
+            want = (
+                re.escape(sentence)
+                .replace(r"\$F", re.escape(str(self.file)))
+                .replace(r"\$D", re.escape(str(self.dir)))
+            )
             want = want.replace(r"\.\.\.", ".*")
             self.assertRegex(errors[0], r"pk\.yaml:6:16: error\[E04\d\d\]: " + want + "$")
             self.assertIn(f"^~~~~~~ {hint}" if hint else "^~~~~~~\n", err + out)
@@ -68,7 +72,9 @@ class Broken(Folder):
 
     def test_missing_with_a_name_that_is_near(self):
         (self.dir / "respnod.so").write_bytes(self.good)
-        self.refused("'respond' needs plugins/respond.so, which is not in $D", "did you mean 'respnod'?")
+        self.refused(
+            "'respond' needs plugins/respond.so, which is not in $D", "did you mean 'respnod'?"
+        )
 
     def test_empty(self):
         self.put(b"")
@@ -102,7 +108,9 @@ class Broken(Folder):
 
     def test_a_library_that_is_no_plugin(self):
         self.put(self.good.replace(b"pkernel\0", b"qkernel\0"))
-        self.refused("$F carries no plugin note: it is a library, but not a plugin built with the SDK")
+        self.refused(
+            "$F carries no plugin note: it is a library, but not a plugin built with the SDK"
+        )
 
     def test_another_abi(self):
         at = self.note()
@@ -113,7 +121,7 @@ class Broken(Folder):
 
     def test_another_name(self):
         at = self.note() + 16
-        self.assertEqual(self.good[at:at + 8], b"respond\0")
+        self.assertEqual(self.good[at : at + 8], b"respond\0")
         self.put(self.patched(at, b"somebody"))
         self.refused("$F ...")
 
@@ -128,7 +136,7 @@ class Broken(Folder):
     def test_damage_of_the_header_and_the_note_never_crashes(self):
         self.damage([*range(0, 64, 3), *range(self.note() - 24, self.note() + 400, 31)])
 
-    @unittest.expectedFailure   # The dynamic linker itself crashes; to be tried in a child first (F34).
+    @unittest.expectedFailure  # The dynamic linker itself crashes; to be tried in a child first (F34).
     def test_damage_of_the_program_headers_never_crashes(self):
         self.damage(range(64, 64 + 5 * 56, 23))
 
@@ -141,8 +149,10 @@ class Broken(Folder):
 
     def test_no_directory(self):
         shutil.rmtree(self.dir)
-        self.refused("'respond' needs plugins/respond.so, but the directory $D does not exist",
-                     "--plugins-dir says where plugins are")
+        self.refused(
+            "'respond' needs plugins/respond.so, but the directory $D does not exist",
+            "--plugins-dir says where plugins are",
+        )
 
     def test_one_that_nothing_names_may_be_broken(self):
         self.put(self.good)
@@ -156,7 +166,9 @@ class Trust(Folder):
     """S45: only root and we ourselves may have written what is loaded."""
 
     def let_pass(self):
-        code, err, out = run_to_exit(CONFIG, ["--plugins-dir", str(self.dir), "--allow-insecure-plugins-dir", "validate"])
+        code, err, out = run_to_exit(
+            CONFIG, ["--plugins-dir", str(self.dir), "--allow-insecure-plugins-dir", "validate"]
+        )
         self.assertEqual(code, 0, err + out)
 
     def test_a_directory_that_others_may_write(self):
@@ -196,7 +208,11 @@ class Replaced(Folder):
     def test_overwritten_truncated_and_removed(self):
         self.put(self.good)
         with Proxy(CONFIG, args=["--plugins-dir", str(self.dir)]) as proxy:
-            for act in (lambda: self.put(b"\0" * len(self.good)), lambda: self.put(b""), self.file.unlink):
+            for act in (
+                lambda: self.put(b"\0" * len(self.good)),
+                lambda: self.put(b""),
+                self.file.unlink,
+            ):
                 act()
                 with socket.create_connection(("127.0.0.1", proxy.port()), 5) as sock:
                     sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

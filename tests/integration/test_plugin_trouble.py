@@ -59,16 +59,20 @@ class Trouble(unittest.TestCase):
 
     def ask(self, what, path="/ok", body=b"", chunked=False):
         """The response, None where the connection ended without one."""
-        length = b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: %d\r\n" % len(body)
+        length = (
+            b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: %d\r\n" % len(body)
+        )
         if chunked:
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-        self.sock.sendall(b"POST %s HTTP/1.1\r\nHost: a\r\nX-Trouble: %s\r\n%s\r\n%s"
-                          % (path.encode(), what.encode(), length, body))
+        self.sock.sendall(
+            b"POST %s HTTP/1.1\r\nHost: a\r\nX-Trouble: %s\r\n%s\r\n%s"
+            % (path.encode(), what.encode(), length, body)
+        )
         ended = False
         while True:
             found = http1.read_response(self.data, ended=ended)
             if found:
-                del self.data[:found[1]]
+                del self.data[: found[1]]
                 return found[0]
             if ended:
                 return None
@@ -81,8 +85,10 @@ class Trouble(unittest.TestCase):
 
     def told(self, what, **members):
         """The access log will have such a line for the request; looked for at the end."""
-        words = ", ".join(f'"{key}": ' + (str(value) if isinstance(value, int) else f'"{value}"')
-                          for key, value in members.items())
+        words = ", ".join(
+            f'"{key}": ' + (str(value) if isinstance(value, int) else f'"{value}"')
+            for key, value in members.items()
+        )
         self.expected.append((what, "{" + words + "}"))
 
     def fails(self, what, *args, kept=True, **how):
@@ -136,7 +142,11 @@ class Trouble(unittest.TestCase):
             self.assertEqual(self.ask("gone-throw").body, b"ok")
 
     def test_a_reset_is_a_connection_without_an_answer(self):
-        for what, path in (("request-reset", "/ok"), ("response-reset", "/ok"), ("handler-reset", "/handler")):
+        for what, path in (
+            ("request-reset", "/ok"),
+            ("response-reset", "/ok"),
+            ("handler-reset", "/handler"),
+        ):
             with self.subTest(what):
                 self.setUp()
                 self.assertIsNone(self.ask(what, path))
@@ -153,8 +163,12 @@ class Trouble(unittest.TestCase):
     def test_a_collected_body_at_its_limit_and_over_it(self):
         for chunked in (False, True):
             self.setUp()
-            self.assertEqual(self.ask("request-collect", "/echo", b"0123456789", chunked).body, b"0123456789")
-            self.assertEqual(self.ask("request-collect", "/echo", b"0123456789a", chunked).status, 413)
+            self.assertEqual(
+                self.ask("request-collect", "/echo", b"0123456789", chunked).body, b"0123456789"
+            )
+            self.assertEqual(
+                self.ask("request-collect", "/echo", b"0123456789a", chunked).status, 413
+            )
         self.told("request-collect", status=413, end_reason="collected_body_too_large")
         self.setUp()
         self.assertEqual(self.ask("response-collect", "/ok?size=10").body, b"0123456789")

@@ -120,7 +120,9 @@ class Start(unittest.TestCase):
                 other.listen()
                 code, err, _ = run_to_exit(RESPOND.format(address=f"unix:{path}"))
                 self.assertEqual(code, 4, err)
-            with Proxy(RESPOND.format(address=f"unix:{path}")), socket.socket(socket.AF_UNIX) as sock:
+            with Proxy(RESPOND.format(address=f"unix:{path}")), socket.socket(
+                socket.AF_UNIX
+            ) as sock:
                 sock.connect(path)
                 self.assertTrue(ask(0, sock=sock)[1].startswith(b"HTTP/1.1 200"))
 
@@ -129,7 +131,12 @@ class Start(unittest.TestCase):
             for pid in pkrig.tree(proxy.pid):
                 for fd in os.listdir(f"/proc/{pid}/fdinfo"):
                     if int(fd) > 2:
-                        flags = Path(f"/proc/{pid}/fdinfo/{fd}").read_text().split("flags:")[1].split()[0]
+                        flags = (
+                            Path(f"/proc/{pid}/fdinfo/{fd}")
+                            .read_text()
+                            .split("flags:")[1]
+                            .split()[0]
+                        )
                         self.assertTrue(int(flags, 8) & os.O_CLOEXEC, f"fd {fd} of {pid}")
 
 
@@ -176,12 +183,16 @@ class ExitCodes(unittest.TestCase):
     def test_a_port_in_use_is_4_and_names_the_line(self):
         taken = Taken()
         self.addCleanup(taken.close)
-        self.expect(4, RESPOND.format(address=f"127.0.0.1:{taken.port}"), r"pk\.yaml:3:\d+: error", "in use")
+        self.expect(
+            4, RESPOND.format(address=f"127.0.0.1:{taken.port}"), r"pk\.yaml:3:\d+: error", "in use"
+        )
 
     def form(self, config, args=()):
         """The errors to the letter; $F stands for the file."""
         err = run_to_exit(config, args)[1]
-        err = "".join(line for line in err.splitlines(True) if not re.match(r"\d{4}-\d\d-\d\dT", line))
+        err = "".join(
+            line for line in err.splitlines(True) if not re.match(r"\d{4}-\d\d-\d\dT", line)
+        )
         return re.sub(r"\S+/pk\.yaml", "$F", err)
 
     def test_errors_have_their_form(self):
@@ -196,43 +207,59 @@ class ExitCodes(unittest.TestCase):
         code, err, out = run_to_exit(BAD, ["--format", "json", "validate"])
         told = json.loads(out)
         self.assertEqual((code, told["errors"], told["exit_code"]), (1, 4, 1), err)
-        self.assertEqual([(d["code"], d["line"], d["column"]) for d in told["diagnostics"]],
-                         [("E0207", 2, 60), ("E0301", 4, 23), ("E0142", 7, 5), ("E0303", 9, 14)])
+        self.assertEqual(
+            [(d["code"], d["line"], d["column"]) for d in told["diagnostics"]],
+            [("E0207", 2, 60), ("E0301", 4, 23), ("E0142", 7, 5), ("E0303", 9, 14)],
+        )
 
     def test_a_port_in_use_without_a_master_is_4_too(self):
         taken = Taken()
         self.addCleanup(taken.close)
-        self.expect(4, RESPOND.format(address=f"127.0.0.1:{taken.port}"), "in use", args=["--single-process"])
+        self.expect(
+            4,
+            RESPOND.format(address=f"127.0.0.1:{taken.port}"),
+            "in use",
+            args=["--single-process"],
+        )
 
     def test_an_address_that_is_not_ours_is_4(self):
         self.expect(4, RESPOND.format(address="192.0.2.1:0"), r"pk\.yaml:3:\d+: error")
 
     def test_an_unknown_option_is_1_with_position_and_suggestion(self):
         config = ANY_PORT.replace("handler:", "handlr:")
-        self.expect(1, config, r"pk\.yaml:6:\d+: error\[E\d{4}\]: unknown option 'handlr'", "did you mean 'handler'")
+        self.expect(
+            1,
+            config,
+            r"pk\.yaml:6:\d+: error\[E\d{4}\]: unknown option 'handlr'",
+            "did you mean 'handler'",
+        )
 
     def test_each_mistake_is_1(self):
         good = ANY_PORT
         for name, config in (
-                ("no YAML", "listeners: [ }"),
-                ("empty", ""),
-                ("a list on top", "- a\n"),
-                ("no routes", good.split("routes:")[0]),
-                ("no listeners", "routes:" + good.split("routes:")[1]),
-                ("a duplicate key", good + "\nroutes:\n  - match: { path: / }\n    forward: x\n"),
-                ("an unknown upstream", good.replace("handler:", "forward: nowhere\n    # handler:")),
-                ("two ends of a route", good + "    forward: nowhere\n"),
-                ("no end of a route", good.replace("    handler:", "    # handler:")),
-                ("a bad address", good.replace("127.0.0.1:0", "127.0.0.1:port")),
-                ("a port too large", good.replace("127.0.0.1:0", "127.0.0.1:65536")),
-                ("a bad status", good.replace("200", "2000")),
-                ("a duration without a unit", good.replace('0" }', '0", timeouts: { head: 10 } }')),
-                ("a size without a unit", good.replace('0" }', '0", limits: { head: 10 } }')),
-                ("a word for a duration", good.replace('0" }', '0", timeouts: { head: soon } }')),
-                ("an alias", good.replace("name: web", "name: &a web")),
-                ("a tag", good.replace("name: web", "name: !x web")),
-                ("two listeners of one name", good.replace("routes:", '  - { name: web, address: "127.0.0.1:0" }\nroutes:')),
-                ("several endpoints and no balancer", FORWARD.format(port="1\", \"127.0.0.1:2"))):
+            ("no YAML", "listeners: [ }"),
+            ("empty", ""),
+            ("a list on top", "- a\n"),
+            ("no routes", good.split("routes:")[0]),
+            ("no listeners", "routes:" + good.split("routes:")[1]),
+            ("a duplicate key", good + "\nroutes:\n  - match: { path: / }\n    forward: x\n"),
+            ("an unknown upstream", good.replace("handler:", "forward: nowhere\n    # handler:")),
+            ("two ends of a route", good + "    forward: nowhere\n"),
+            ("no end of a route", good.replace("    handler:", "    # handler:")),
+            ("a bad address", good.replace("127.0.0.1:0", "127.0.0.1:port")),
+            ("a port too large", good.replace("127.0.0.1:0", "127.0.0.1:65536")),
+            ("a bad status", good.replace("200", "2000")),
+            ("a duration without a unit", good.replace('0" }', '0", timeouts: { head: 10 } }')),
+            ("a size without a unit", good.replace('0" }', '0", limits: { head: 10 } }')),
+            ("a word for a duration", good.replace('0" }', '0", timeouts: { head: soon } }')),
+            ("an alias", good.replace("name: web", "name: &a web")),
+            ("a tag", good.replace("name: web", "name: !x web")),
+            (
+                "two listeners of one name",
+                good.replace("routes:", '  - { name: web, address: "127.0.0.1:0" }\nroutes:'),
+            ),
+            ("several endpoints and no balancer", FORWARD.format(port="1\", \"127.0.0.1:2")),
+        ):
             with self.subTest(name):
                 self.expect(1, config, r"error\[E\d{4}\]")
 
@@ -241,7 +268,12 @@ class ExitCodes(unittest.TestCase):
         self.expect(1, config, "(?s)nam.*handlr|handlr.*nam", r"[2-9] errors")
 
     def test_a_missing_plugin_is_3_and_names_the_file(self):
-        self.expect(3, ANY_PORT.replace("respond: {", "no_such_plugin: {"), r"pk\.yaml:6:\d+", r"no_such_plugin\.so")
+        self.expect(
+            3,
+            ANY_PORT.replace("respond: {", "no_such_plugin: {"),
+            r"pk\.yaml:6:\d+",
+            r"no_such_plugin\.so",
+        )
 
     def test_a_missing_config_file_is_1_and_names_it(self):
         code, err, _ = run_to_exit(args=["--config", "/nowhere/pk.yaml"])
@@ -350,7 +382,7 @@ class Stop(unittest.TestCase):
             except ConnectionRefusedError:
                 break
             except ConnectionResetError:
-                pass   # taken into a backlog that was closed in the same moment
+                pass  # taken into a backlog that was closed in the same moment
         else:
             self.fail("still accepting")
         self.assertIsNone(proxy.process.poll(), "gone before its request was answered")
@@ -364,7 +396,11 @@ class Stop(unittest.TestCase):
         threading.Timer(1, proxy.signal, [signal.SIGTERM]).start()
         result = loss_client.run(loss_client.Plan(port=proxy.port(), seconds=2, rate=500))
         self.assertEqual(proxy.wait_exit(5), 0, proxy.log)
-        lost = {k: v for k, v in result.items() if k in loss_client.KINDS and v and k not in ("ok", "refused")}
+        lost = {
+            k: v
+            for k, v in result.items()
+            if k in loss_client.KINDS and v and k not in ("ok", "refused")
+        }
         # An idle connection that the drain closes as a request leaves the client is seen as closed_reused: the
         # answers before it said Connection: close or not; it must not happen more than once a client.
         self.assertLessEqual(lost.pop("closed_reused", 0), 4, result)
@@ -375,7 +411,10 @@ class Stop(unittest.TestCase):
 class Outlets(unittest.TestCase):
     """F30: nobody reads what it writes; logs are moved away."""
 
-    LOGGED = RESPOND.format(address="127.0.0.1:0") + "logs: [ access_log: { format: json, path: $TMP/access.log } ]\n"
+    LOGGED = (
+        RESPOND.format(address="127.0.0.1:0")
+        + "logs: [ access_log: { format: json, path: $TMP/access.log } ]\n"
+    )
 
     def test_a_log_that_was_moved_is_opened_anew_on_usr1(self):
         with Proxy(self.LOGGED) as proxy:
@@ -401,12 +440,18 @@ class Outlets(unittest.TestCase):
         """A pipe that is full, then one whose reader has gone."""
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "pk.yaml"
-            file.write_text(FORWARD.format(port=self.dead_port()).replace("127.0.0.1:0", f"unix:{folder}/s"))
+            file.write_text(
+                FORWARD.format(port=self.dead_port()).replace("127.0.0.1:0", f"unix:{folder}/s")
+            )
             ends = os.pipe()
             fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, 4096)
             os.set_blocking(ends[1], False)
-            process = subprocess.Popen(command(["--config", str(file), "--workers", "1", "--log-level", "debug"]),
-                                       stdin=subprocess.DEVNULL, stdout=ends[1], stderr=ends[1])
+            process = subprocess.Popen(
+                command(["--config", str(file), "--workers", "1", "--log-level", "debug"]),
+                stdin=subprocess.DEVNULL,
+                stdout=ends[1],
+                stderr=ends[1],
+            )
             self.addCleanup(process.kill)
             self.until(lambda: b"ready" in self.peek(ends[0]), "not ready")
             try:
@@ -452,14 +497,23 @@ class Crash(unittest.TestCase):
     def test_the_engine_comes_back_and_nothing_is_refused(self):
         with Origin() as origin, Proxy(FORWARD.format(port=origin.port), workers=2) as proxy:
             done = []
-            load = threading.Thread(target=lambda: done.append(loss_client.run(
-                loss_client.Plan(port=proxy.port(), seconds=3, rate=500, unique=True, post_share=0.2))))
+            load = threading.Thread(
+                target=lambda: done.append(
+                    loss_client.run(
+                        loss_client.Plan(
+                            port=proxy.port(), seconds=3, rate=500, unique=True, post_share=0.2
+                        )
+                    )
+                )
+            )
             load.start()
             pids = self.kill_engines(proxy, 3)
             load.join()
             result = done[0]
             self.assertEqual(result["refused"], 0, result)
-            self.assertEqual(result["wrong_status"] + result["bad_hash"] + result["timeout"], 0, result)
+            self.assertEqual(
+                result["wrong_status"] + result["bad_hash"] + result["timeout"], 0, result
+            )
             # Only what was in flight in the engine: at most one request of each client each time.
             self.assertLessEqual(result["lost"], 6 * len(pids), result)
             self.assertGreater(result["ok"], 300, result)

@@ -30,7 +30,9 @@ class Slow(unittest.TestCase):
         self.addCleanup(self.origin.__exit__)
 
     def start(self, write_stall="30s", body_stall="10s"):
-        self.proxy = Proxy(CONFIG.format(port=self.origin.port, write_stall=write_stall, body_stall=body_stall))
+        self.proxy = Proxy(
+            CONFIG.format(port=self.origin.port, write_stall=write_stall, body_stall=body_stall)
+        )
         self.addCleanup(self.proxy.stop)
 
     def connect(self, receive_buffer=0):
@@ -103,7 +105,10 @@ class Slow(unittest.TestCase):
         for piece, status in ((b"a", 408), (b"a" * 100, 200)):
             with self.subTest(len(piece)):
                 sock = self.connect()
-                sock.sendall(b"POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (len(piece) * 30))
+                sock.sendall(
+                    b"POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+                    % (len(piece) * 30)
+                )
                 for _ in range(30):
                     if select.select([sock], [], [], 0.05)[0]:
                         break
@@ -143,7 +148,9 @@ class Slow(unittest.TestCase):
         before, socks = self.proxy.rss_bytes(), []
         for i in range(40):
             sock = self.connect(receive_buffer=4096)
-            sock.sendall(b"GET /endless-body%s HTTP/1.1\r\nHost: a\r\n\r\n" % (b"?length" if i % 2 else b""))
+            sock.sendall(
+                b"GET /endless-body%s HTTP/1.1\r\nHost: a\r\n\r\n" % (b"?length" if i % 2 else b"")
+            )
             socks.append(sock)
         self.wait_still(before)
         self.assertLess(self.proxy.rss_bytes() - before, 40 * (256 << 10) * (3 if SLOW > 1 else 1))

@@ -39,6 +39,7 @@ class Loop(unittest.TestCase):
 
     def status(self, fields=""):
         """The status of GET /ok with these field lines."""
+
         async def ask():
             link = Link(Plan(port=self.proxy.port()))
             reply = await link.ask("GET", "/ok", b"", True, fields)
@@ -57,13 +58,17 @@ class Loop(unittest.TestCase):
         name = self.pseudonym()
         self.assertEqual(self.status(f"Via: 1.1 {name}\r\n"), 200)
         seen = len(self.origin.heads)
-        for fields in (f"Via: 1.1 {name}, 1.1 {name}\r\n", f"Via: 1.1 {name}\r\nVia: 1.0 other, 1.1 {name} (x)\r\n"):
+        for fields in (
+            f"Via: 1.1 {name}, 1.1 {name}\r\n",
+            f"Via: 1.1 {name}\r\nVia: 1.0 other, 1.1 {name} (x)\r\n",
+        ):
             self.assertEqual(self.status(fields), 508)
         self.assertEqual(len(self.origin.heads), seen)
 
     def test_a_proxy_that_is_its_own_origin(self):
         """The loop itself, over a unix socket: 508 comes back through it, and it ends."""
         with Proxy(ITSELF) as proxy:
+
             async def ask():
                 link = Link(Plan(port=proxy.port("web")))
                 reply = await link.ask("GET", "/round", b"", True)
@@ -74,7 +79,10 @@ class Loop(unittest.TestCase):
 
     def test_other_names_are_none_of_our_business(self):
         name = self.pseudonym()
-        for fields in ("Via: 1.1 other, 1.1 other, 1.1 other\r\n", f"Via: 1.1 x{name}, 1.1 {name}x\r\n"):
+        for fields in (
+            "Via: 1.1 other, 1.1 other, 1.1 other\r\n",
+            f"Via: 1.1 x{name}, 1.1 {name}x\r\n",
+        ):
             self.assertEqual(self.status(fields), 200)
 
 

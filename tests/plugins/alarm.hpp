@@ -1,4 +1,5 @@
-// A thread of a plugin's own that wakes streams later: what a store's or a resolver's thread would do.
+// A thread of a plugin's own that wakes streams later: what a store's or a resolver's thread would
+// do.
 
 #pragma once
 

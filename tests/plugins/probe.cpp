@@ -1,9 +1,12 @@
-// A filter that does in each hook what the request tells it to, and says at the end what it has seen.
+// A filter that does in each hook what the request tells it to, and says at the end what it has
+// seen.
 //
-//     filters: [ probe: a, probe: b ]          GET / HTTP/1.1⏎X-A: request=wait-timer response=reply
+//     filters: [ probe: a, probe: b ]          GET / HTTP/1.1⏎X-A: request=wait-timer
+//     response=reply
 //
-// A word is HOOK=ACTION; the hooks are request, data, end, collected, informational, and response, sdata, send,
-// scollected for the other direction. At its end each instance logs "a saw request data:5 end response ... end(0)".
+// A word is HOOK=ACTION; the hooks are request, data, end, collected, informational, and response,
+// sdata, send, scollected for the other direction. At its end each instance logs "a saw request
+// data:5 end response ... end(0)".
 
 #include <pkernel/plugin.hpp>
 #include <pkernel/services.hpp>
@@ -198,8 +201,8 @@ private:
         }
         if (what.starts_with("set:")) {
             const auto fields = request ? s.request_fields() : s.response_fields();
-            const bool good = fields.set(pk::field_id(std::string_view(set_field_)),
-                                         what.substr(4)) == PK_OK;
+            const bool good =
+                fields.set(pk::field_id(std::string_view(set_field_)), what.substr(4)) == PK_OK;
             return good ? pk::next : s.reply(500, "set");
         }
         if (what.starts_with("remove:")) {
@@ -329,8 +332,9 @@ private:
         s.resume(direction::request);
     }
 
-    // sub:TARGET, sub-to:UPSTREAM, sub-rest:TARGET, sub-collected:TARGET, sub-slow:TARGET, sub-detached:TARGET,
-    // sub-timeout:TARGET, sub-small:TARGET, sub-cancel:TARGET, sub-deep:TARGET (with the fields of its parent)
+    // sub:TARGET, sub-to:UPSTREAM, sub-rest:TARGET, sub-collected:TARGET, sub-slow:TARGET,
+    // sub-detached:TARGET, sub-timeout:TARGET, sub-small:TARGET, sub-cancel:TARGET, sub-deep:TARGET
+    // (with the fields of its parent)
     pk::verdict ask(pk::stream& s, std::string_view what, state& st) const {
         const auto how = what.substr(0, what.find(':')), where = what.substr(what.find(':') + 1);
         pk_subrequest r{};

@@ -51,8 +51,10 @@ public:
                 return s.reset();
             return pk::wait;
         }
-        if (st.mode.starts_with("collect:")) return s.collect(pk::direction::request, number(st.mode));
-        if (st.mode == "late") (void)timers_.start<&handler::answer>(s, std::chrono::milliseconds(20));
+        if (st.mode.starts_with("collect:"))
+            return s.collect(pk::direction::request, number(st.mode));
+        if (st.mode == "late")
+            (void)timers_.start<&handler::answer>(s, std::chrono::milliseconds(20));
         return pk::wait;
     }
 

@@ -1,4 +1,5 @@
-// A filter and a handler that do wrong in the way that the request's field X-Trouble names (F31, F33).
+// A filter and a handler that do wrong in the way that the request's field X-Trouble names (F31,
+// F33).
 
 #include <pkernel/plugin.hpp>
 #include <stdexcept>

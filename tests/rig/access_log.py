@@ -8,7 +8,9 @@ from .escapes import to_text
 def fits(line, wanted):
     """`wanted` maps members to values; "~re" is a regex; the member "*" is the line's whole text."""
     for key, want in wanted.items():
-        have = line.decode("utf-8", "replace") if key == "*" else json.loads(line).get(key, "(absent)")
+        have = (
+            line.decode("utf-8", "replace") if key == "*" else json.loads(line).get(key, "(absent)")
+        )
         if isinstance(want, str) and want.startswith("~"):
             if not re.search(want[1:], str(have)):
                 return False
@@ -38,5 +40,7 @@ def missing(path, expected):
     shown = b"\n".join(line for line in lines if b"pkrig-alive" not in line)
     for title, members in expected:
         if not any(fits(line, json.loads(members)) for line in lines):
-            problems.append(f"{title}: no access-log line has {members} among\n{to_text(shown, 6000)}")
+            problems.append(
+                f"{title}: no access-log line has {members} among\n{to_text(shown, 6000)}"
+            )
     return problems

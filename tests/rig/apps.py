@@ -19,12 +19,20 @@ class NodeApp:
     def start(self):
         """(Again) on the same port, once it is known."""
         env = {**os.environ, **self.env, "PORT": str(self.port)}
-        self.process = subprocess.Popen(["node", APPS / f"{self.name}.js"], stdout=subprocess.PIPE, env=env,
-                                        stdin=subprocess.DEVNULL, preexec_fn=_child_setup, text=True)
+        self.process = subprocess.Popen(
+            ["node", APPS / f"{self.name}.js"],
+            stdout=subprocess.PIPE,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=_child_setup,
+            text=True,
+        )
         line = self.process.stdout.readline()
         if not line.startswith("listening "):
             self.process.wait(5)
-            raise AssertionError(f"{self.name}.js did not start: {line!r}, code {self.process.returncode}")
+            raise AssertionError(
+                f"{self.name}.js did not start: {line!r}, code {self.process.returncode}"
+            )
         self.port = int(line.split()[1])
 
     def get_json(self, path, method="GET"):

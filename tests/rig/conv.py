@@ -13,18 +13,22 @@ from .stage import Stage
 def plays(item):
     """(title, function of a stage) for every run that a case or table asks for."""
     if isinstance(item, Case):
-        for split in ([False, True] if item.split else [False]):
+        for split in [False, True] if item.split else [False]:
             title = item.name + (" (byte by byte)" if split else "")
             yield title, lambda stage, s=split: Play(stage, item, s).run()
         return
     for row in item.rows:
         if item.kind == "requests":
             for mode in request_modes(row):
-                yield f"{row.name} ({mode})", lambda stage, r=row, m=mode: RequestRow(stage, r, m).run()
+                yield f"{row.name} ({mode})", lambda stage, r=row, m=mode: RequestRow(
+                    stage, r, m
+                ).run()
         else:
             for mode in ("whole", "split"):
-                yield (f"{row.name} ({mode})",
-                       lambda stage, r=row, m=mode: ResponseRow(stage, r, m, item.method).run())
+                yield (
+                    f"{row.name} ({mode})",
+                    lambda stage, r=row, m=mode: ResponseRow(stage, r, m, item.method).run(),
+                )
 
 
 def run_block(block, name, only, report):
@@ -35,12 +39,12 @@ def run_block(block, name, only, report):
         try:
             stage = stage or Stage(block.config)
             play(stage)
-        except Exception as error:   # a broken case must not hide the next ones
+        except Exception as error:  # a broken case must not hide the next ones
             good = False
             text = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
         report(good, title if good else f"{name}: {title}\n{text}")
         if not good and stage is None:
-            return   # the proxy does not start: neither will it for the next
+            return  # the proxy does not start: neither will it for the next
         if not good:
             stop(stage, report, f"{name}: after that, stopping")
             stage = None

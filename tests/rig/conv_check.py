@@ -84,5 +84,13 @@ def _nowhere(message, text):
         return f"nothing was to match {text}; got\n{difference(b'', message.raw)}"
 
 
-_CHECKS = {"-": _nowhere, "|": _has, "!": _lacks, "~": _matches, "=": _body, "^": _body_prefix, "+": _trailer,
-           "@": _raw}
+_CHECKS = {
+    "-": _nowhere,
+    "|": _has,
+    "!": _lacks,
+    "~": _matches,
+    "=": _body,
+    "^": _body_prefix,
+    "+": _trailer,
+    "@": _raw,
+}

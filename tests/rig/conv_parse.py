@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 from .escapes import to_bytes
 
-_STEP = re.compile(r"(client\d*|origin\d*|access|log)\s+(>|<|:|connect|half-close|close|rst|flush)(?:\s(.*))?$")
+_STEP = re.compile(
+    r"(client\d*|origin\d*|access|log)\s+(>|<|:|connect|half-close|close|rst|flush)(?:\s(.*))?$"
+)
 _CHECK = re.compile(r"([|!~=^+@-])\s(.*)$")
 
 
@@ -40,7 +42,7 @@ class Row:
 
 @dataclass
 class Table:
-    kind: str          # "requests" or "responses"
+    kind: str  # "requests" or "responses"
     method: str
     line: int
     rows: list = field(default_factory=list)

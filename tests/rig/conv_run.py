@@ -8,7 +8,7 @@ from .escapes import indented, to_bytes
 from .proxy import SLOW
 from .stage import PACE_S, PATIENCE_MS, Failure
 
-PATIENCE = f"{PATIENCE_MS}ms"   # how long a step waits that names no bound
+PATIENCE = f"{PATIENCE_MS}ms"  # how long a step waits that names no bound
 
 
 def seconds(word):
@@ -41,7 +41,9 @@ class Play:
         parts = []
         for wire in wires:
             state = "reset" if wire.reset else "ended" if wire.eof else "open"
-            parts.append(f"  {wire.name} received in all ({state}):\n{indented(wire.record, '    ')}")
+            parts.append(
+                f"  {wire.name} received in all ({state}):\n{indented(wire.record, '    ')}"
+            )
         return "\n".join(parts)
 
     def _step(self, step):
@@ -103,13 +105,15 @@ class Play:
                 reply = http1.read_response(wire.received, opts.get("to", "GET"), wire.ended)
                 if reply:
                     found.append(reply[0])
-                    del wire.received[:reply[1]]
+                    del wire.received[: reply[1]]
             return found or wire.ended
 
         limit = seconds(opts.get("within", PATIENCE))
         if not self.stage.pump(arrived, limit) or not found:
             what = "closed" if wire.eof else "reset" if wire.reset else f"nothing within {limit} s"
-            raise Failure(f"expected {step.text}; got {what} after\n{indented(wire.received, '  < ')}")
+            raise Failure(
+                f"expected {step.text}; got {what} after\n{indented(wire.received, '  < ')}"
+            )
         self._not_before(opts)
         message = found[0]
         if not same_status(status, message.status):
@@ -122,7 +126,9 @@ class Play:
 
     def _not_before(self, opts):
         if "after" in opts and time.monotonic() - self.clock < seconds(opts["after"]):
-            raise Failure(f"came after {time.monotonic() - self.clock:.3f} s, before {opts['after']}")
+            raise Failure(
+                f"came after {time.monotonic() - self.clock:.3f} s, before {opts['after']}"
+            )
 
     def _client_end(self, actor, wire, word, message=None):
         if word == "kept":
@@ -132,7 +138,9 @@ class Play:
                 raise Failure(f"a cut that nobody can see:\n{indented(message.raw, '  < ')}")
         elif word in ("closed", "reset", "ended"):
             if not self._ends(wire, word):
-                state = "a reset" if wire.reset else "an orderly end" if wire.eof else "it stays open"
+                state = (
+                    "a reset" if wire.reset else "an orderly end" if wire.eof else "it stays open"
+                )
                 raise Failure(f"expected then {word}; got {state}")
             if wire.received:
                 raise Failure(f"bytes after the answer:\n{indented(wire.received, '  < ')}")
@@ -165,12 +173,15 @@ class Play:
 
     def _begun(self, wire, want):
         """Of the response that is under way, exactly this much of the body has come."""
+
         def so_far():
             found = b"\r\n\r\n" in wire.received and http1.read_response(wire.received, ended=True)
             return found[0].body if found else None
 
         if not self.stage.pump(lambda: so_far() == want or wire.ended) or so_far() != want:
-            raise Failure(f"expected a response begun with (-), got (+)\n{difference(want, so_far() or b'')}")
+            raise Failure(
+                f"expected a response begun with (-), got (+)\n{difference(want, so_far() or b'')}"
+            )
 
     # --- what an origin sees ---
 
@@ -212,7 +223,7 @@ class Play:
                 message = (wire.received or prefix) and reader(prefix + wire.received)
                 if message:
                     found.append((wire, message[0]))
-                    del wire.received[:message[1] - len(prefix)]
+                    del wire.received[: message[1] - len(prefix)]
             return found
 
         if not self.stage.pump(arrived, limit):
@@ -228,7 +239,9 @@ class Play:
             for wire in origin.wires:
                 wire.fill()
                 if wire.received:
-                    raise Failure(f"expected nothing at the origin; got\n{indented(wire.received, '  > ')}")
+                    raise Failure(
+                        f"expected nothing at the origin; got\n{indented(wire.received, '  > ')}"
+                    )
         elif words[0] == "gone":
             wire = self.stage.current[step.actor]
             if not self.stage.pump(lambda: wire.ended, seconds(opts.get("within", PATIENCE))):
@@ -261,5 +274,5 @@ class Play:
             if name in words:
                 at = words.index(name)
                 found[name] = words[at + 1]
-                del words[at:at + 2]
+                del words[at : at + 2]
         return found

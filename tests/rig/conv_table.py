@@ -35,8 +35,12 @@ class RequestRow:
     def run(self):
         stage, row = self.stage, self.row
         client = stage.connect()
-        send(stage, client, row.data + (FOLLOW_UP if self.mode == "followed" else b""),
-             self.mode == "split")
+        send(
+            stage,
+            client,
+            row.data + (FOLLOW_UP if self.mode == "followed" else b""),
+            self.mode == "split",
+        )
         client.half_close()
         ended = stage.pump(lambda: self._serve() or client.ended)
         self.replies = self._replies(client)
@@ -47,7 +51,9 @@ class RequestRow:
         reset = client.reset
         stage.clear()
         if self.bad:
-            raise Failure(f"the origin received what is no request in normal form: {self.bad[0]}\n{self._story()}")
+            raise Failure(
+                f"the origin received what is no request in normal form: {self.bad[0]}\n{self._story()}"
+            )
         if not ended:
             raise Failure(f"the connection neither answered nor ended within 5 s\n{self._story()}")
         if reset and not self.replies:
@@ -65,7 +71,7 @@ class RequestRow:
                     found = http1.read_request(wire.received)
                     if not found:
                         break
-                    del wire.received[:found[1]]
+                    del wire.received[: found[1]]
                     self._note(found[0])
                     wire.send(_OK)
             except http1.Malformed as error:
@@ -92,12 +98,16 @@ class RequestRow:
 
     def _judge(self):
         words = self.row.verdict.split(None, 1)
-        return getattr(self, "_" + words[0].replace("|", "_or_"))(words[1] if len(words) > 1 else "")
+        return getattr(self, "_" + words[0].replace("|", "_or_"))(
+            words[1] if len(words) > 1 else ""
+        )
 
     def _refuse(self, status):
         if self.origin_bytes:
             return "expected a refusal before anything is forwarded, but the origin received bytes"
-        if len(self.replies) != 1 or not same_status(status or "4xx|501|505", self.replies[0].status):
+        if len(self.replies) != 1 or not same_status(
+            status or "4xx|501|505", self.replies[0].status
+        ):
             return f"expected one {status or 'error'} reply, then the end"
 
     def _abort(self, _):
@@ -139,9 +149,11 @@ class RequestRow:
 
     def _story(self):
         replies = b"".join(r.raw for r in self.replies)
-        return (f"  client sent ({self.mode}):\n{indented(self.row.data, '    ')}\n"
-                f"  client received:\n{indented(replies, '    ')}\n"
-                f"  origin received:\n{indented(self.origin_bytes, '    ')}")
+        return (
+            f"  client sent ({self.mode}):\n{indented(self.row.data, '    ')}\n"
+            f"  client received:\n{indented(replies, '    ')}\n"
+            f"  origin received:\n{indented(self.origin_bytes, '    ')}"
+        )
 
 
 class ResponseRow:
@@ -163,9 +175,11 @@ class ResponseRow:
                 raise Failure("bytes after the answer")
             self._clean(stage.connect("client2"), "on a fresh connection", may_end=False)
         except (Failure, http1.Malformed) as error:
-            raise Failure(f"{error}\n  origin sent ({self.mode}, then {self.row.end}):\n"
-                          f"{indented(self.row.data, '    ')}\n  client received:\n"
-                          f"{indented(client.record, '    ')}") from None
+            raise Failure(
+                f"{error}\n  origin sent ({self.mode}, then {self.row.end}):\n"
+                f"{indented(self.row.data, '    ')}\n  client received:\n"
+                f"{indented(client.record, '    ')}"
+            ) from None
         finally:
             stage.clear()
 
@@ -175,7 +189,7 @@ class ResponseRow:
             found = wire.received and not wire.closed and http1.read_request(wire.received)
             if not found:
                 continue
-            del wire.received[:found[1]]
+            del wire.received[: found[1]]
             if found[0].target != "/first":
                 wire.send(_CLEAN)
                 continue
@@ -196,7 +210,7 @@ class ResponseRow:
                 reply = http1.read_response(client.received, method, client.ended)
                 if not reply:
                     break
-                del client.received[:reply[1]]
+                del client.received[: reply[1]]
                 if reply[0].status >= 200:
                     found.append(reply[0])
             return found or client.ended
@@ -216,7 +230,9 @@ class ResponseRow:
             raise Failure("closed with no answer")
         if reply.complete and not self._cut_by_reset(reply, client):
             if not same_status(statuses, reply.status):
-                raise Failure(f"expected {self.row.verdict}, got {reply.status} and a complete answer")
+                raise Failure(
+                    f"expected {self.row.verdict}, got {reply.status} and a complete answer"
+                )
             if body and reply.status != 502 and reply.body != quoted(body):
                 raise Failure(f"the body differs:\n{difference(quoted(body), reply.body)}")
         elif "cut" not in statuses:
@@ -233,5 +249,7 @@ class ResponseRow:
         if reply is None and may_end and not client.received:
             return
         if reply is None or reply.status != 200 or reply.body != b"clean":
-            raise Failure(f"poisoned: the next answer {where} is not the clean one:\n"
-                          f"{indented(reply.raw if reply else client.record, '    ')}")
+            raise Failure(
+                f"poisoned: the next answer {where} is not the clean one:\n"
+                f"{indented(reply.raw if reply else client.record, '    ')}"
+            )

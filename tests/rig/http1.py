@@ -21,7 +21,7 @@ class Message:
     body: bytes = b""
     trailers: list = field(default_factory=list)
     raw: bytes = b""
-    complete: bool = True   # False: cut short
+    complete: bool = True  # False: cut short
 
     def all(self, name):
         return [v for n, v in self.fields if n.lower() == name.lower().encode()]
@@ -112,13 +112,13 @@ def _chunks(message, buf, at, body):
         size, at = int(line, 16), eol + 2
         if size == 0:
             break
-        body += buf[at:at + size]
+        body += buf[at : at + size]
         if len(buf) < at + size + 2:
             return None
-        if buf[at + size:at + size + 2] != b"\r\n":
+        if buf[at + size : at + size + 2] != b"\r\n":
             raise Malformed("chunk data does not end with CR LF")
         at += size + 2
-    if buf[at:at + 2] == b"\r\n":
+    if buf[at : at + 2] == b"\r\n":
         return at + 2
     end = buf.find(b"\r\n\r\n", at)
     if end < 0:
@@ -139,7 +139,9 @@ def read_head(buf):
 
 
 def check_request_line(message):
-    if not re.match(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [\x21-\x7e\x80-\xff]+ HTTP/1\.1\Z", message.start):
+    if not re.match(
+        rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [\x21-\x7e\x80-\xff]+ HTTP/1\.1\Z", message.start
+    ):
         raise Malformed(f"request line {message.start[:200]!r}")
     if len(message.all("host")) != 1:
         raise Malformed(f"{len(message.all('host'))} Host fields")
@@ -185,7 +187,7 @@ def read_response(buf, to_method="GET", ended=False):
     if framing == "chunked":
         end = _chunked(message, buf, at)
     else:
-        message.body = bytes(buf[at:at + framing])
+        message.body = bytes(buf[at : at + framing])
         end = at + framing if len(buf) >= at + framing else None
     if end is not None:
         return _finish(message, buf, end)

@@ -14,8 +14,18 @@ from dataclasses import dataclass
 
 from . import http1
 
-KINDS = ("ok", "refused", "reset", "closed_first", "closed_reused", "short_body", "bad_hash",
-         "wrong_status", "malformed", "timeout")
+KINDS = (
+    "ok",
+    "refused",
+    "reset",
+    "closed_first",
+    "closed_reused",
+    "short_body",
+    "bad_hash",
+    "wrong_status",
+    "malformed",
+    "timeout",
+)
 
 
 @dataclass
@@ -23,16 +33,16 @@ class Plan:
     port: int
     host: str = "127.0.0.1"
     path: str = "/ok"
-    keep_alive: int = 4          # clients that keep their connection
-    connecting: int = 2          # clients that connect for each request
-    rate: float = 2000           # requests per second, all clients together
+    keep_alive: int = 4  # clients that keep their connection
+    connecting: int = 2  # clients that connect for each request
+    rate: float = 2000  # requests per second, all clients together
     seconds: float = 5
-    post_share: float = 0.0      # of the requests: these carry `body` and are counted apart
+    post_share: float = 0.0  # of the requests: these carry `body` and are counted apart
     body: bytes = b"x" * 64
     status: int = 200
-    expect: bytes = None         # the right body, when it is known
+    expect: bytes = None  # the right body, when it is known
     timeout: float = 5
-    unique: bool = False         # appends a number to each path, to count executions
+    unique: bool = False  # appends a number to each path, to count executions
 
     @property
     def digest(self):
@@ -91,7 +101,7 @@ class Link:
             if found and found[0].status >= 200:
                 return found[0]
             if found:
-                del data[:found[1]]
+                del data[: found[1]]
                 continue
             more = await self.reader.read(1 << 16)
             if not more:
@@ -130,10 +140,13 @@ class Load:
         self.sent += 1
         post = (number * plan.post_share) % 1 >= 1 - plan.post_share if plan.post_share else False
         method = "POST" if post else "GET"
-        path = f"{plan.path}{'&' if '?' in plan.path else '?'}n={number}" if plan.unique else plan.path
+        path = (
+            f"{plan.path}{'&' if '?' in plan.path else '?'}n={number}" if plan.unique else plan.path
+        )
         try:
             reply = await asyncio.wait_for(
-                link.ask(method, path, plan.body if post else b"", keep), plan.timeout)
+                link.ask(method, path, plan.body if post else b"", keep), plan.timeout
+            )
             kind = self._judge(reply)
         except Lost as lost:
             kind = str(lost)
@@ -163,9 +176,15 @@ class Load:
 
     def result(self, took):
         counts = {kind: self.counts[kind] for kind in KINDS}
-        return {"sent": self.sent, "lost": self.sent - counts["ok"], **counts,
-                "by_method": dict(self.by_method), "slowest_ms": round(self.slowest * 1000, 1),
-                "per_second": round(self.sent / took, 1), "first_losses": self.first_losses}
+        return {
+            "sent": self.sent,
+            "lost": self.sent - counts["ok"],
+            **counts,
+            "by_method": dict(self.by_method),
+            "slowest_ms": round(self.slowest * 1000, 1),
+            "per_second": round(self.sent / took, 1),
+            "first_losses": self.first_losses,
+        }
 
 
 def run(plan):
@@ -175,10 +194,22 @@ def run(plan):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    for name, default in (("port", None), ("rate", 2000.0), ("seconds", 5.0), ("keep-alive", 4),
-                          ("connecting", 2), ("post-share", 0.0), ("status", 200), ("timeout", 5.0)):
-        parser.add_argument("--" + name, type=type(default) if default is not None else int,
-                            default=default, required=default is None)
+    for name, default in (
+        ("port", None),
+        ("rate", 2000.0),
+        ("seconds", 5.0),
+        ("keep-alive", 4),
+        ("connecting", 2),
+        ("post-share", 0.0),
+        ("status", 200),
+        ("timeout", 5.0),
+    ):
+        parser.add_argument(
+            "--" + name,
+            type=type(default) if default is not None else int,
+            default=default,
+            required=default is None,
+        )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--path", default="/ok")
     parser.add_argument("--unique", action="store_true")

@@ -1,5 +1,5 @@
-/* Preloaded into the proxy: counts every allocation of the process, and writes the count to the file that
- * PKRIG_MALLOC_COUNT names when the process ends. */
+/* Preloaded into the proxy: counts every allocation of the process, and writes the count to the
+ * file that PKRIG_MALLOC_COUNT names when the process ends. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +13,9 @@ extern void* __libc_memalign(size_t, size_t);
 
 static unsigned long count;
 
-static void one_more(void) { __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED); }
+static void one_more(void) {
+    __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED);
+}
 
 void* malloc(size_t n) {
     one_more();

@@ -47,7 +47,7 @@ class Connection:
         while True:
             found = http1.read_request(self.buffer)
             if found:
-                del self.buffer[:found[1]]
+                del self.buffer[: found[1]]
                 return found[0]
             if not await self.more():
                 return None
@@ -57,11 +57,13 @@ class Connection:
         await self.writer.drain()
 
     async def reply(self, body=b"", status="200 OK", fields=b""):
-        await self.send(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s"
-                        % (status.encode(), len(body), fields, body))
+        await self.send(
+            b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s"
+            % (status.encode(), len(body), fields, body)
+        )
 
     def rst(self):
-        self.writer.transport.abort()   # with SO_LINGER 0, set at accept: a RST
+        self.writer.transport.abort()  # with SO_LINGER 0, set at accept: a RST
 
     async def fin(self):
         """An orderly end: SO_LINGER is taken back first."""
@@ -87,6 +89,7 @@ class Origin:
     def linger(writer, on):
         import socket
         import struct
+
         sock = writer.get_extra_info("socket")
         if sock and sock.fileno() >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", on, 0))
@@ -159,14 +162,18 @@ class Origin:
     async def _ok(self, conn, head, query):
         await conn.request()
         size = int(query.get("size", 2))
-        body = (b"ok" if size == 2 else (b"0123456789abcdef" * (size // 16 + 1))[:size])
+        body = b"ok" if size == 2 else (b"0123456789abcdef" * (size // 16 + 1))[:size]
         if head.method == "HEAD":
             await conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
         elif "chunked" in query:
             step = int(query["chunked"]) if int(query["chunked"]) > 1 else 8192
-            chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + step]), body[i:i + step])
-                              for i in range(0, size, step))
-            await conn.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+            chunks = b"".join(
+                b"%x\r\n%s\r\n" % (len(body[i : i + step]), body[i : i + step])
+                for i in range(0, size, step)
+            )
+            await conn.send(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
+            )
         else:
             await conn.reply(body)
 
@@ -198,6 +205,7 @@ class Origin:
 
 
 if __name__ == "__main__":
+
     async def main():
         origin = Origin(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
         task = asyncio.create_task(origin.serve())

@@ -12,17 +12,20 @@ def fault(path):
     def add(function):
         FAULTS[path] = function
         return function
+
     return add
 
 
 def _raw(path, data, doc, then="keep"):
     """A fault that reads the request, sends fixed bytes and then keeps, closes or resets."""
+
     async def behave(conn, head, query):
         await conn.request()
         await conn.send(data)
         if then == "rst":
             conn.rst()
         return then == "keep"
+
     behave.__doc__ = doc
     FAULTS[path] = behave
 
@@ -31,28 +34,83 @@ _OK = b"HTTP/1.1 200 OK\r\n"
 
 _raw("/rst-hdr", b"HTTP/1.1 200 OK\r\nContent-Le", "RST inside the head.", "rst")
 _raw("/fin-hdr", b"HTTP/1.1 200 OK\r\nContent-Le", "FIN inside the head.", "close")
-_raw("/rst-body", _OK + b"Content-Length: 100\r\n\r\n0123456789", "RST after 10 of 100 bytes.", "rst")
-_raw("/fin-cl", _OK + b"Content-Length: 100\r\n\r\n0123456789", "FIN after 10 of 100 bytes.", "close")
-_raw("/fin-chunk", _OK + b"Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n", "FIN without a last chunk.", "close")
-_raw("/rst-chunk", _OK + b"Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n", "RST without a last chunk.", "rst")
+_raw(
+    "/rst-body", _OK + b"Content-Length: 100\r\n\r\n0123456789", "RST after 10 of 100 bytes.", "rst"
+)
+_raw(
+    "/fin-cl", _OK + b"Content-Length: 100\r\n\r\n0123456789", "FIN after 10 of 100 bytes.", "close"
+)
+_raw(
+    "/fin-chunk",
+    _OK + b"Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n",
+    "FIN without a last chunk.",
+    "close",
+)
+_raw(
+    "/rst-chunk",
+    _OK + b"Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n",
+    "RST without a last chunk.",
+    "rst",
+)
 _raw("/fin-none", _OK + b"\r\n0123456789", "A body that ends with the connection.", "close")
 _raw("/close-before", b"", "FIN before any byte.", "close")
 _raw("/rst-before", b"", "RST before any byte.", "rst")
 _raw("/garbage", b"\x16\x03\x01\x02 this is no HTTP at all\r\n\r\n", "No status line.", "close")
 _raw("/http09", b"<html>old</html>\n", "An answer without any head.", "close")
 _raw("/icy", b"ICY 200 OK\r\nContent-Length: 2\r\n\r\nok", "A wrong protocol name.")
-_raw("/big-head", _OK + b"X-Big: " + b"a" * 100_000 + b"\r\nContent-Length: 0\r\n\r\n", "A head of 100 kB.")
-_raw("/many-fields", _OK + b"".join(b"X-%d: a\r\n" % i for i in range(10_000)) + b"Content-Length: 0\r\n\r\n", "10,000 fields.")
-_raw("/103", b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" + _OK + b"Content-Length: 2\r\n\r\nok", "103, then 200.")
-_raw("/102", b"HTTP/1.1 102 Processing\r\n\r\n" + _OK + b"Content-Length: 2\r\n\r\nok", "102, then 200.")
-_raw("/1xx-flood", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000 + _OK + b"Content-Length: 2\r\n\r\nok", "1,000 × 103, then 200.")
-_raw("/101-unasked", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhello", "A tunnel that nobody asked for.")
-_raw("/two-100", b"HTTP/1.1 100 Continue\r\n\r\n" * 2 + _OK + b"Content-Length: 2\r\n\r\nok", "100 twice, then 200.")
+_raw(
+    "/big-head",
+    _OK + b"X-Big: " + b"a" * 100_000 + b"\r\nContent-Length: 0\r\n\r\n",
+    "A head of 100 kB.",
+)
+_raw(
+    "/many-fields",
+    _OK + b"".join(b"X-%d: a\r\n" % i for i in range(10_000)) + b"Content-Length: 0\r\n\r\n",
+    "10,000 fields.",
+)
+_raw(
+    "/103",
+    b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" + _OK + b"Content-Length: 2\r\n\r\nok",
+    "103, then 200.",
+)
+_raw(
+    "/102",
+    b"HTTP/1.1 102 Processing\r\n\r\n" + _OK + b"Content-Length: 2\r\n\r\nok",
+    "102, then 200.",
+)
+_raw(
+    "/1xx-flood",
+    b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000 + _OK + b"Content-Length: 2\r\n\r\nok",
+    "1,000 × 103, then 200.",
+)
+_raw(
+    "/101-unasked",
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nhello",
+    "A tunnel that nobody asked for.",
+)
+_raw(
+    "/two-100",
+    b"HTTP/1.1 100 Continue\r\n\r\n" * 2 + _OK + b"Content-Length: 2\r\n\r\nok",
+    "100 twice, then 200.",
+)
 _raw("/cl-short", _OK + b"Content-Length: 2\r\n\r\nok and more", "More bytes than announced.")
-_raw("/cl-long", _OK + b"Content-Length: 20\r\n\r\nok", "Fewer bytes than announced, then FIN.", "close")
-_raw("/te-cl", _OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "Both framings.")
+_raw(
+    "/cl-long",
+    _OK + b"Content-Length: 20\r\n\r\nok",
+    "Fewer bytes than announced, then FIN.",
+    "close",
+)
+_raw(
+    "/te-cl",
+    _OK + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    "Both framings.",
+)
 _raw("/dup-cl", _OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nok", "Two lengths.")
-_raw("/204-body", b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", "A body where none may be.")
+_raw(
+    "/204-body",
+    b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok",
+    "A body where none may be.",
+)
 
 
 @fault("/early-rst")

@@ -18,8 +18,10 @@ from pathlib import Path
 
 from . import procs
 
-REPORT = re.compile(r"ERROR: (Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:")
-SLOW = float(os.environ.get("PKRIG_SLOW", "1"))   # multiplies every bound, for sanitizer builds
+REPORT = re.compile(
+    r"ERROR: (Address|Leak|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:"
+)
+SLOW = float(os.environ.get("PKRIG_SLOW", "1"))  # multiplies every bound, for sanitizer builds
 _libc = ctypes.CDLL(None)
 
 
@@ -42,13 +44,15 @@ def command(args):
 
 
 def _child_setup():
-    _libc.prctl(1, signal.SIGKILL)   # PR_SET_PDEATHSIG: dies with the test
+    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: dies with the test
 
 
 class Proxy:
     """`with Proxy(config) as proxy:` starts, waits for `ready`, and stops cleanly at the end."""
 
-    def __init__(self, config, workers=1, args=(), env=None, start=True, wait=20, nofile=None, prefix=()):
+    def __init__(
+        self, config, workers=1, args=(), env=None, start=True, wait=20, nofile=None, prefix=()
+    ):
         """`nofile`: most descriptors a process may have; `prefix`: words before the command, such as strace's."""
         self.dir = Path(tempfile.mkdtemp(prefix="pkrig-"))
         self.config_file = self.dir / "pkernel.yaml"
@@ -65,9 +69,15 @@ class Proxy:
 
     def start(self, wait=20):
         self.process = subprocess.Popen(
-            self.prefix + command(self.args), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, cwd=self.dir, env=self.env, start_new_session=True,
-            preexec_fn=self._child_setup)
+            self.prefix + command(self.args),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=self.dir,
+            env=self.env,
+            start_new_session=True,
+            preexec_fn=self._child_setup,
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
@@ -107,7 +117,9 @@ class Proxy:
                 if self._ended or left <= 0:
                     why = "the process ended" if self._ended else f"not within {wait:.0f} s"
                     code = self.process.wait(5 * SLOW) if self._ended else self.process.poll()
-                    raise ProxyError(f"no log line {pattern!r}: {why} (exit code {code})\n{self.log}")
+                    raise ProxyError(
+                        f"no log line {pattern!r}: {why} (exit code {code})\n{self.log}"
+                    )
                 self._changed.wait(left)
 
     @property
@@ -193,7 +205,13 @@ def run_to_exit(config=None, args=(), wait=20, env=None):
             file = Path(folder) / "pk.yaml"
             file.write_text(config.replace("$TMP", folder))
             words += ["--config", str(file)]
-        done = subprocess.run(command(words), stdin=subprocess.DEVNULL, capture_output=True,
-                              cwd=folder, timeout=wait * SLOW, preexec_fn=_child_setup,
-                              env={**os.environ, **(env or {})})
+        done = subprocess.run(
+            command(words),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            cwd=folder,
+            timeout=wait * SLOW,
+            preexec_fn=_child_setup,
+            env={**os.environ, **(env or {})},
+        )
         return done.returncode, done.stderr.decode("utf-8", "replace"), done.stdout.decode()

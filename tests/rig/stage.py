@@ -14,11 +14,13 @@ from .proxy import SLOW, Proxy, build_dir
 from .wire import Listener, Wire, pump
 
 PATIENCE_MS = int(os.environ.get("PKRIG_PATIENCE_MS", "5000"))
-PACE_S = 0.00005    # between pieces in split mode, so that the proxy sees them one by one
-PIECES_MAX = 4000   # longer data is sent in so many pieces, not byte by byte
+PACE_S = 0.00005  # between pieces in split mode, so that the proxy sees them one by one
+PIECES_MAX = 4000  # longer data is sent in so many pieces, not byte by byte
 ALIVE = "/pkrig-alive"
-_ALIVE_ROUTE = ("  - { name: pkrig_alive, match: { path: %s }, "
-                "handler: { respond: { status: 200, body: \"alive\" } } }\n" % ALIVE)
+_ALIVE_ROUTE = (
+    "  - { name: pkrig_alive, match: { path: %s }, "
+    "handler: { respond: { status: 200, body: \"alive\" } } }\n" % ALIVE
+)
 
 
 class Failure(AssertionError):
@@ -41,8 +43,11 @@ def complete_config(text, origins):
 
 def with_test_plugins(config, folder):
     """Words that put the plugins of tests/plugins that the config names beside the shipped ones."""
-    own = [file for file in (build_dir() / "tests" / "plugins").glob("*.so")
-           if re.search(rf"\b{file.stem}\b", config)]
+    own = [
+        file
+        for file in (build_dir() / "tests" / "plugins").glob("*.so")
+        if re.search(rf"\b{file.stem}\b", config)
+    ]
     if not own:
         return []
     for file in [*own, *(build_dir() / "plugins").glob("*.so")]:
@@ -55,8 +60,12 @@ class Stage:
     def __init__(self, config):
         self.origins = {"origin": Listener("origin"), "origin2": Listener("origin2")}
         self.dead, self.full = Refusing(), Full()
-        ports = {"$ORIGIN2": self.origins["origin2"].port, "$ORIGIN": self.origins["origin"].port,
-                 "$DEAD": self.dead.port, "$FULL": self.full.port}
+        ports = {
+            "$ORIGIN2": self.origins["origin2"].port,
+            "$ORIGIN": self.origins["origin"].port,
+            "$DEAD": self.dead.port,
+            "$FULL": self.full.port,
+        }
         self.clients, self.current, self.expected_access = {}, {}, []
         try:
             self.plugins = tempfile.TemporaryDirectory(prefix="pkrig-plugins-")
@@ -90,14 +99,15 @@ class Stage:
     # --- waiting ---
 
     def pump(self, until, seconds=PATIENCE_MS / 1000):
-        return pump(self.clients.values(), self.origins.values(), until,
-                    time.monotonic() + seconds * SLOW)
+        return pump(
+            self.clients.values(), self.origins.values(), until, time.monotonic() + seconds * SLOW
+        )
 
     def drip(self, wire, data):
         """Sends byte by byte, each on its own."""
         step = len(data) // PIECES_MAX + 1
         for at in range(0, len(data), step):
-            wire.send(data[at:at + step])
+            wire.send(data[at : at + step])
             time.sleep(PACE_S)
             if at // step % 64 == 63:
                 self.pump(lambda: True)
@@ -126,7 +136,9 @@ class Stage:
         """
         wire = self.client(name)
         if wire.received:
-            raise Failure(f"{name} got bytes that belong to no request:\n{indented(wire.received, '  < ')}")
+            raise Failure(
+                f"{name} got bytes that belong to no request:\n{indented(wire.received, '  < ')}"
+            )
         wire.send(f"GET {ALIVE} HTTP/1.1\r\nHost: pkrig\r\n\r\n".encode())
         found = []
 
@@ -140,9 +152,11 @@ class Stage:
         self.pump(answered)
         if not found or found[0][0].body != b"alive":
             got = bytes(wire.received)
-            raise Failure(f"{name}: no clean answer to a probe on this connection; it got\n"
-                          f"{indented(got, '  < ')}\n  then {'reset' if wire.reset else 'end' if wire.eof else 'silence'}")
-        del wire.received[:found[0][1]]
+            raise Failure(
+                f"{name}: no clean answer to a probe on this connection; it got\n"
+                f"{indented(got, '  < ')}\n  then {'reset' if wire.reset else 'end' if wire.eof else 'silence'}"
+            )
+        del wire.received[: found[0][1]]
 
     def settle(self):
         """A turn of the proxy's loop, on a connection of its own."""

@@ -17,18 +17,18 @@ class Wire:
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock, self.name = sock, name
-        self.received = bytearray()   # not yet consumed
-        self.record = bytearray()     # all that ever came
-        self.pending = bytearray()    # to be sent
+        self.received = bytearray()  # not yet consumed
+        self.record = bytearray()  # all that ever came
+        self.pending = bytearray()  # to be sent
         self.eof = self.reset = self.closed = self.send_failed = False
         self.half_close_wanted = False
-        self.head_bytes = b""         # of a request that was taken without its body
+        self.head_bytes = b""  # of a request that was taken without its body
 
     def untold(self):
         """What was received and belongs to no request that was taken, with or without its body."""
         if self.head_bytes and self.received:
             whole = http1.read_request(self.head_bytes + self.received)
-            return bytes(self.received[whole[1] - len(self.head_bytes):]) if whole else b""
+            return bytes(self.received[whole[1] - len(self.head_bytes) :]) if whole else b""
         return bytes(self.received)
 
     def send(self, data):
@@ -38,7 +38,7 @@ class Wire:
     def flush(self):
         while self.pending and not self.closed:
             try:
-                del self.pending[:self.sock.send(self.pending[:1 << 18])]
+                del self.pending[: self.sock.send(self.pending[: 1 << 18])]
             except BlockingIOError:
                 return
             except OSError:

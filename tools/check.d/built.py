@@ -5,8 +5,10 @@ import subprocess
 
 from rule import Rule
 
-ALLOWED = re.compile(r"(libboost_\w+|libspdlog|libfmt|libfyaml|libc|libm|libstdc\+\+|libgcc_s"
-                     r"|libdl|libpthread|librt|ld-linux-x86-64|ld-linux-aarch64)\.so[.\d]*")
+ALLOWED = re.compile(
+    r"(libboost_\w+|libspdlog|libfmt|libfyaml|libc|libm|libstdc\+\+|libgcc_s"
+    r"|libdl|libpthread|librt|ld-linux-x86-64|ld-linux-aarch64)\.so[.\d]*"
+)
 ENTRY = "pk_plugin_entry"
 
 
@@ -28,8 +30,10 @@ def files(tree):
     names = ["pkernel"] + [f"plugins/{name}.so" for name in tree.plugins()]
     missing = [name for name in names if not (tree.build / name).is_file()]
     if missing:
-        tree.notes.append(f"not built in {tree.build.name}/: {', '.join(missing)}; rules about "
-                          "them were not checked")
+        tree.notes.append(
+            f"not built in {tree.build.name}/: {', '.join(missing)}; rules about "
+            "them were not checked"
+        )
     return [name for name in names if name not in missing]
 
 
@@ -82,9 +86,17 @@ def exported(tree):
 
 
 RULES = [
-    Rule("linked", "build/pkernel links Boost, spdlog, fmt, libfyaml and the C and C++ runtime, "
-         "directly or through another, and nothing else.", linked),
-    Rule("hardened", "pkernel and the plugins are PIE with RELRO, BIND_NOW and no executable "
-         "stack; pkernel calls the stack protector.", hardened),
+    Rule(
+        "linked",
+        "build/pkernel links Boost, spdlog, fmt, libfyaml and the C and C++ runtime, "
+        "directly or through another, and nothing else.",
+        linked,
+    ),
+    Rule(
+        "hardened",
+        "pkernel and the plugins are PIE with RELRO, BIND_NOW and no executable "
+        "stack; pkernel calls the stack protector.",
+        hardened,
+    ),
     Rule("exported", f"A plugin exports {ENTRY} and nothing else.", exported),
 ]

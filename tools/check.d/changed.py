@@ -34,8 +34,13 @@ def formatted(tree):
     program = tool(tree, "clang-format") if paths else None
     if not program:
         return
-    run = subprocess.run([program, "--dry-run", *paths], cwd=tree.root, capture_output=True,
-                         text=True, errors="replace")
+    run = subprocess.run(
+        [program, "--dry-run", *paths],
+        cwd=tree.root,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
     seen = set()
     for path, line, _ in places(tree, run.stderr):
         if path not in seen:  # The first place is enough: the cure is to run it.
@@ -56,8 +61,9 @@ def units(tree):
 
 def tidied(tree):
     if not (tree.build / "compile_commands.json").is_file():
-        tree.notes.append(f"{tree.build.name}/compile_commands.json is not there: clang-tidy "
-                          "was not run")
+        tree.notes.append(
+            f"{tree.build.name}/compile_commands.json is not there: clang-tidy " "was not run"
+        )
         return
     paths = units(tree)
     program = tool(tree, "clang-tidy") if paths else None
@@ -65,9 +71,14 @@ def tidied(tree):
         return
 
     def run(path):
-        return subprocess.run([program, "--quiet", "-p", tree.build, tree.root / path],
-                              cwd=tree.root, capture_output=True, text=True,
-                              errors="replace").stdout
+        return subprocess.run(
+            [program, "--quiet", "-p", tree.build, tree.root / path],
+            cwd=tree.root,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        ).stdout
+
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         found = [item for text in pool.map(run, paths) for item in places(tree, text)]
     yield from dict.fromkeys(found)
@@ -75,6 +86,10 @@ def tidied(tree):
 
 RULES = [
     Rule("format", "Changed files are as clang-format leaves them (.clang-format).", formatted),
-    Rule("tidy", "clang-tidy has nothing to say about changed files (.clang-tidy: a short list, "
-         "warnings are errors). Slow: --no-tidy.", tidied),
+    Rule(
+        "tidy",
+        "clang-tidy has nothing to say about changed files (.clang-tidy: a short list, "
+        "warnings are errors). Slow: --no-tidy.",
+        tidied,
+    ),
 ]

@@ -25,9 +25,13 @@ def plugins_whole(tree):
 
 def configs_loaded(tree):
     """Named by a test, or all of them at once by a test that lists conf/."""
-    tests = "\n".join(tree.text(path) for path in tree.under(
-        "tests", ends=(".py", ".conv", ".cpp", ".hpp", ".txt", ".sh", ".cmake"))
-        if not path.startswith("tests/check/"))
+    tests = "\n".join(
+        tree.text(path)
+        for path in tree.under(
+            "tests", ends=(".py", ".conv", ".cpp", ".hpp", ".txt", ".sh", ".cmake")
+        )
+        if not path.startswith("tests/check/")
+    )
     if re.search(r"conf\b[^\n]{0,40}\*\.yaml", tests):
         return
     for path in tree.under("conf", ends=(".yaml", ".yml")):
@@ -47,8 +51,11 @@ def invariants(tree):
 
 
 RULES = [
-    Rule("plugin-whole", "A plugin has a README.md, a test beside it that is built, and an example "
-         "in conf/.", plugins_whole),
+    Rule(
+        "plugin-whole",
+        "A plugin has a README.md, a test beside it that is built, and an example " "in conf/.",
+        plugins_whole,
+    ),
     Rule("conf-loaded", "Every config of conf/ is loaded by a test.", configs_loaded),
     Rule("invariants", "What docs/invariants.md says keeps an invariant is there.", invariants),
 ]

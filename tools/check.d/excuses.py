@@ -23,8 +23,9 @@ class Excuses:
             if match:
                 self.lines.append((number, match))
             else:
-                self.bad.append(Break(PATH, number, "exceptions",
-                                      "not of the form: RULE PATH [NAME] -- REASON"))
+                self.bad.append(
+                    Break(PATH, number, "exceptions", "not of the form: RULE PATH [NAME] -- REASON")
+                )
 
     def apply(self, breaks, checked, known):
         """The breaks that no line excuses, and one for each line of a checked rule that excuses
@@ -32,9 +33,16 @@ class Excuses:
         left = list(self.bad)
         used = set()
         for found in breaks:
-            excuse = next((number for number, match in self.lines
-                           if match["rule"] == found.rule and match["path"] == found.path
-                           and match["what"] in (None, found.what)), None)
+            excuse = next(
+                (
+                    number
+                    for number, match in self.lines
+                    if match["rule"] == found.rule
+                    and match["path"] == found.path
+                    and match["what"] in (None, found.what)
+                ),
+                None,
+            )
             if excuse is None:
                 left.append(found)
             else:

@@ -6,8 +6,18 @@ import re
 from rule import Rule
 
 LAYERS = ["base", "config", "plugin", "net", "http", "upstream", "route", "stream", "runtime"]
-PLUGIN_LIBRARIES = ("openssl/", "zlib.h", "zstd.h", "nghttp2/", "re2/", "ares.h", "maxminddb.h",
-                    "hiredis/", "brotli/", "pcre")
+PLUGIN_LIBRARIES = (
+    "openssl/",
+    "zlib.h",
+    "zstd.h",
+    "nghttp2/",
+    "re2/",
+    "ares.h",
+    "maxminddb.h",
+    "hiredis/",
+    "brotli/",
+    "pcre",
+)
 SDK_C_HEADERS = {"stdint.h", "stddef.h", "limits.h", "string.h"}
 
 
@@ -44,14 +54,16 @@ def layer_list(tree):
     if "CMakeLists.txt" not in tree.paths:
         return
     text = tree.text("CMakeLists.txt")
-    found = [(m[1], m[2], text.count("\n", 0, m.start()) + 1)
-             for m in re.finditer(r"^pkernel_layer\((\w+)([^)]*)\)", text, re.M)]
+    found = [
+        (m[1], m[2], text.count("\n", 0, m.start()) + 1)
+        for m in re.finditer(r"^pkernel_layer\((\w+)([^)]*)\)", text, re.M)
+    ]
     if [name for name, _, _ in found] != LAYERS:
         line = found[0][2] if found else 1
         yield "CMakeLists.txt", line, f"the layers are, in this order: {' '.join(LAYERS)}"
     for name, libraries, line in found:
         for other in re.findall(r"\bpkernel_(\w+)", libraries):
-            if name in LAYERS and other in LAYERS[LAYERS.index(name):]:
+            if name in LAYERS and other in LAYERS[LAYERS.index(name) :]:
                 yield "CMakeLists.txt", line, f"layer {name} does not link {other}"
 
 
@@ -96,15 +108,33 @@ def library_edges(tree):
 
 
 RULES = [
-    Rule("layers", "A layer of kernel/ includes itself and those before it: "
-         + " <- ".join(LAYERS) + ".", layer_edges),
-    Rule("layer-list", "CMakeLists.txt names the layers in that order, each linked to earlier "
-         "ones only.", layer_list),
-    Rule("sdk-includes", "sdk/ includes nothing of kernel/ or plugins/; its headers need no "
-         "library, those of the ABI nothing but each other and C.", sdk_edges),
+    Rule(
+        "layers",
+        "A layer of kernel/ includes itself and those before it: " + " <- ".join(LAYERS) + ".",
+        layer_edges,
+    ),
+    Rule(
+        "layer-list",
+        "CMakeLists.txt names the layers in that order, each linked to earlier " "ones only.",
+        layer_list,
+    ),
+    Rule(
+        "sdk-includes",
+        "sdk/ includes nothing of kernel/ or plugins/; its headers need no "
+        "library, those of the ABI nothing but each other and C.",
+        sdk_edges,
+    ),
     Rule("kernel-sdk", "kernel/ includes of the SDK pkernel/abi/ only.", kernel_sdk_edges),
-    Rule("plugin-includes", "A plugin includes the SDK, its libraries and its own files; never the "
-         "kernel or another plugin.", plugin_edges),
-    Rule("kernel-libraries", "kernel/ includes no library that belongs to plugins (OpenSSL, zlib, "
-         "zstd, nghttp2...), and Asio in net/ and runtime/ only.", library_edges),
+    Rule(
+        "plugin-includes",
+        "A plugin includes the SDK, its libraries and its own files; never the "
+        "kernel or another plugin.",
+        plugin_edges,
+    ),
+    Rule(
+        "kernel-libraries",
+        "kernel/ includes no library that belongs to plugins (OpenSSL, zlib, "
+        "zstd, nghttp2...), and Asio in net/ and runtime/ only.",
+        library_edges,
+    ),
 ]

@@ -16,8 +16,10 @@ def plugin_names(tree):
         return
     either = "|".join(map(re.escape, plugins))
     compound = "|".join(re.escape(name) for name in plugins if "_" in name) or r"(?!)"
-    pattern = re.compile(rf"^({either})$|['\"`]({either})\\?['\"`]|\b({either})\.so\b"
-                         rf"|\bplugins/({either})\b|\b({compound})\b")
+    pattern = re.compile(
+        rf"^({either})$|['\"`]({either})\\?['\"`]|\b({either})\.so\b"
+        rf"|\bplugins/({either})\b|\b({compound})\b"
+    )
     for path in tree.under("kernel"):
         for line, text in tree.source(path).literals:
             found = pattern.search(text)
@@ -37,8 +39,15 @@ def file_names(tree):
 
 
 RULES = [
-    Rule("plugin-names", "No string of kernel/ names a plugin (a folder of plugins/). A name that "
-         "is a plain word counts as a whole string, in quotes, or as NAME.so.", plugin_names),
-    Rule("file-names", "Source files are snake_case, without " + ", ".join(sorted(VAGUE)) + ".",
-         file_names),
+    Rule(
+        "plugin-names",
+        "No string of kernel/ names a plugin (a folder of plugins/). A name that "
+        "is a plain word counts as a whole string, in quotes, or as NAME.so.",
+        plugin_names,
+    ),
+    Rule(
+        "file-names",
+        "Source files are snake_case, without " + ", ".join(sorted(VAGUE)) + ".",
+        file_names,
+    ),
 ]

@@ -8,7 +8,14 @@ import names
 import sizes
 import words
 
-ALL = [*includes.RULES, *words.RULES, *names.RULES, *sizes.RULES, *configs.RULES, *built.RULES,
-       *changed.RULES]
+ALL = [
+    *includes.RULES,
+    *words.RULES,
+    *names.RULES,
+    *sizes.RULES,
+    *configs.RULES,
+    *built.RULES,
+    *changed.RULES,
+]
 
 comment_report = sizes.comment_report

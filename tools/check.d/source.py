@@ -9,11 +9,13 @@ _PIECES = re.compile(
       | R"(?P<mark>[^(\s]*)\((?P<raw>.*?)\)(?P=mark)"
       | "(?P<text>(?:\\.|[^"\\\n])*)"
       | (?<!\w)'(?:\\.|[^'\\\n])*'""",
-    re.S | re.X)
+    re.S | re.X,
+)
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:\\\n|[^\n])*", re.M)
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.M)
 _NOT_FUNCTION = re.compile(
-    r"^(?:\w+\s+)*(?:namespace|class|struct|union|enum)\b[^()]*$|^extern\b[^()]*$")
+    r"^(?:\w+\s+)*(?:namespace|class|struct|union|enum)\b[^()]*$|^extern\b[^()]*$"
+)
 _CONTROL = re.compile(r"^(?:if|for|while|switch|catch|do|else|try)\b")
 _NAME = re.compile(r"([~\w:]+)\s*\(")
 
@@ -43,6 +45,7 @@ class Source:
             elif match["raw"] is not None:
                 self.literals.append((first, match["raw"]))
             return _blank(match[0])
+
         included = {line for line, _, _ in self.includes}
         code = _PIECES.sub(replace, self.text)
         self.literals = [item for item in self.literals if item[0] not in included]
@@ -66,11 +69,11 @@ class Source:
         after a name, as in `a_{1}`, opens a value; before a body stands a space."""
         found = []
         inside = []  # For each open brace: None, or the function's (name, first line).
-        values = 0   # Open braces of values.
-        start = 0    # Where the text before the next brace begins.
+        values = 0  # Open braces of values.
+        start = 0  # Where the text before the next brace begins.
         for match in re.finditer(r"[{};]", self.code):
             at, sign = match.start(), match[0]
-            if sign == "{" and (values or re.match(r"[\w>]", self.code[at - 1:at])):
+            if sign == "{" and (values or re.match(r"[\w>]", self.code[at - 1 : at])):
                 values += 1
                 continue
             if sign == "}" and values:

@@ -26,8 +26,11 @@ class Tree:
         if (self.root / ".git").exists():
             listed = self._git("ls-files", "-z", "-co", "--exclude-standard").stdout.split("\0")
         else:
-            listed = [os.path.relpath(os.path.join(folder, name), self.root)
-                      for folder, _, names in os.walk(self.root) for name in names]
+            listed = [
+                os.path.relpath(os.path.join(folder, name), self.root)
+                for folder, _, names in os.walk(self.root)
+                for name in names
+            ]
         return sorted({path for path in listed if path and (self.root / path).is_file()})
 
     def under(self, *folders, ends=CODE):
@@ -45,8 +48,13 @@ class Tree:
 
     def plugins(self):
         """Names of the plugins: the folders of plugins/ that are built."""
-        return sorted({path.split("/")[1] for path in self.under("plugins", ends="/CMakeLists.txt")
-                       if path.count("/") == 2})
+        return sorted(
+            {
+                path.split("/")[1]
+                for path in self.under("plugins", ends="/CMakeLists.txt")
+                if path.count("/") == 2
+            }
+        )
 
     def changed(self):
         """Paths that differ from the base, the work tree counted."""

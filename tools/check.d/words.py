@@ -5,13 +5,16 @@ import re
 from rule import Rule
 
 LOCK_FREE = ("kernel/net", "kernel/http", "kernel/upstream", "kernel/route", "kernel/stream")
-_LOCK = re.compile(r"\b(?:\w*_?mutex\w*|lock_guard|unique_lock|scoped_lock|shared_lock"
-                   r"|condition_variable\w*|call_once|counting_semaphore|binary_semaphore"
-                   r"|latch|barrier|pthread_\w*lock\w*)\b")
+_LOCK = re.compile(
+    r"\b(?:\w*_?mutex\w*|lock_guard|unique_lock|scoped_lock|shared_lock"
+    r"|condition_variable\w*|call_once|counting_semaphore|binary_semaphore"
+    r"|latch|barrier|pthread_\w*lock\w*)\b"
+)
 _POLL = re.compile(r"\b(?:epoll_\w+|(?:p?poll|p?select|io_uring_\w+)(?=\s*\())")
 _POLLERS = ("kernel/net/", "kernel/runtime/")
-_ABI_TYPE = re.compile(r"\b(?:bool|_Bool|size_t|ssize_t|wchar_t|time_t|off_t|long|short|int"
-                       r"|unsigned|enum\s+\w+)\b")
+_ABI_TYPE = re.compile(
+    r"\b(?:bool|_Bool|size_t|ssize_t|wchar_t|time_t|off_t|long|short|int" r"|unsigned|enum\s+\w+)\b"
+)
 
 
 def matches(tree, paths, pattern):
@@ -34,8 +37,11 @@ def locks(tree):
 
 
 def polls(tree):
-    paths = [path for path in tree.under("kernel", "plugins", "sdk/include")
-             if not path.startswith(_POLLERS) and not path.endswith("_test.cpp")]
+    paths = [
+        path
+        for path in tree.under("kernel", "plugins", "sdk/include")
+        if not path.startswith(_POLLERS) and not path.endswith("_test.cpp")
+    ]
     for path, line, word, around in matches(tree, paths, _POLL):
         yield path, line, f"the kernel's loop polls every fd: not {word}", around
 
@@ -48,8 +54,16 @@ def abi_types(tree):
 
 RULES = [
     Rule("locks", f"No lock in {', '.join(LOCK_FREE)}: they are the hot path.", locks),
-    Rule("polls", "No epoll, poll, select or io_uring outside " + " and ".join(_POLLERS)
-         + ": one loop owns every fd.", polls),
-    Rule("abi-types", "Headers of the ABI use fixed-width types: no bool, size_t, int or named "
-         "enum.", abi_types),
+    Rule(
+        "polls",
+        "No epoll, poll, select or io_uring outside "
+        + " and ".join(_POLLERS)
+        + ": one loop owns every fd.",
+        polls,
+    ),
+    Rule(
+        "abi-types",
+        "Headers of the ABI use fixed-width types: no bool, size_t, int or named " "enum.",
+        abi_types,
+    ),
 ]

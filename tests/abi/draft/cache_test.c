@@ -1,12 +1,12 @@
-/* A cache as a pk.http_filter/1: tees, collapses waiters, revalidates detached from the client, serves ranges.
+/* A cache as a pk.http_filter/1: tees, collapses waiters, revalidates detached from the client,
+ * serves ranges.
  *
- *   request_headers    hit: respond, emit, finish. Stale hit: the same, and a detached PK_SUB_REST revalidates.
- *                      Miss, alone: leader, PK_NEXT. Miss, one is under way: make a waker, PK_WAIT.
- *   resumed            hit now: respond. Leader gone without a result: one becomes leader (PK_NEXT), the others
- *                      PK_WAIT again. Not cacheable: PK_NEXT.
- *   response_headers   leader, 200: store; a range was asked: 206, transform to that part
- *   response_data      copies into the entry; response_end completes it and wakes
- *   stream_end         a leader that did not complete gives the lead up and wakes
+ *   request_headers    hit: respond, emit, finish. Stale hit: the same, and a detached PK_SUB_REST
+ * revalidates. Miss, alone: leader, PK_NEXT. Miss, one is under way: make a waker, PK_WAIT. resumed
+ * hit now: respond. Leader gone without a result: one becomes leader (PK_NEXT), the others PK_WAIT
+ * again. Not cacheable: PK_NEXT. response_headers   leader, 200: store; a range was asked: 206,
+ * transform to that part response_data      copies into the entry; response_end completes it and
+ * wakes stream_end         a leader that did not complete gives the lead up and wakes
  */
 #include "probe.h"
 
@@ -100,8 +100,7 @@ static pk_verdict look_up(pk_stream* s) {
 static pk_verdict cache_request(pk_stream* s) {
     cache_state* st = (cache_state*)s->state;
     uint32_t at = 0;
-    const pk_field* range =
-        s->api->find(s, PK_FIELDS_REQUEST, PK_FIELD_RANGE, str("range"), &at);
+    const pk_field* range = s->api->find(s, PK_FIELDS_REQUEST, PK_FIELD_RANGE, str("range"), &at);
     if (range != NULL) { /* bytes=F-L, one digit each here */
         st->range = 1;
         st->first = (uint64_t)(range->value.data[6] - '0');
@@ -166,10 +165,23 @@ static uint32_t cache_interest(void* i) {
     return PK_ON_REQUEST_HEADERS | PK_ON_RESPONSE_HEADERS | PK_ON_RESPONSE_DATA |
            PK_ON_RESPONSE_END | PK_ON_STREAM_END;
 }
-static const pk_http_filter cache = {
-    sizeof(pk_http_filter), sizeof(cache_state), NULL, cache_interest, NULL, cache_request, NULL,
-    NULL, NULL, NULL, cache_response, cache_data, cache_response_end, NULL, NULL, cache_end,
-    cache_resumed};
+static const pk_http_filter cache = {sizeof(pk_http_filter),
+                                     sizeof(cache_state),
+                                     NULL,
+                                     cache_interest,
+                                     NULL,
+                                     cache_request,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     cache_response,
+                                     cache_data,
+                                     cache_response_end,
+                                     NULL,
+                                     NULL,
+                                     cache_end,
+                                     cache_resumed};
 
 static void start_world(void) {
     worker_start(&w);
@@ -217,8 +229,9 @@ static void leader_dies(void) {
     CHECK(a.origin_cut && entry.state == EMPTY);
     run(&b);
     run(&c);
-    CHECK(b.origin_asked && !c.origin_asked && entry.waiter_count == 1); /* one leads, one waits on */
-    origin_fails(&b);                                                    /* this one gets a 502 */
+    CHECK(b.origin_asked && !c.origin_asked &&
+          entry.waiter_count == 1); /* one leads, one waits on */
+    origin_fails(&b);               /* this one gets a 502 */
     run(&b);
     CHECK(b.client_status == 502 && b.ended == 2);
     run(&c);

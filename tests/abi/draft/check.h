@@ -26,7 +26,9 @@ static inline int check_text(const char* got, size_t size, const char* want, con
 }
 #define CHECK_TEXT(got, size, want) check_text(got, size, want, __FILE__, __LINE__)
 
-static inline int check_failures(void) { return check_failed == 0 ? 0 : 1; }
+static inline int check_failures(void) {
+    return check_failed == 0 ? 0 : 1;
+}
 
 static inline pk_str str(const char* text) {
     pk_str s;

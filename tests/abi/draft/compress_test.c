@@ -1,9 +1,9 @@
 /* compress as a pk.http_filter/1 over a pk.coding/1-draft (toy: each byte twice, "." at the end).
  *
  *   response_headers  open a coder, transform(-1), Content-Encoding
- *   response_data     run until the input is consumed or emit refuses; takes what was consumed; FLUSH goes through
- *   response_end      run with PK_CODING_END until FINISHED; WAIT when emit refuses, on in drained
- *   stream_end        close, also after an abort in the middle
+ *   response_data     run until the input is consumed or emit refuses; takes what was consumed;
+ * FLUSH goes through response_end      run with PK_CODING_END until FINISHED; WAIT when emit
+ * refuses, on in drained stream_end        close, also after an abort in the middle
  */
 #include "pkernel/abi/draft/coding.h"
 #include "probe.h"
@@ -48,15 +48,16 @@ static void toy_close(const pk_coding_handle* h, void* coder) {
     (void)h, (void)coder;
     --open_coders;
 }
-static const pk_coding_handle toy = {sizeof(pk_coding_handle), 0, {"toy", 3}, toy_open, toy_run,
-                                     toy_close};
+static const pk_coding_handle toy = {
+    sizeof(pk_coding_handle), 0, {"toy", 3}, toy_open, toy_run, toy_close};
 
 /* ---- compress ---- */
 typedef struct compress_state {
     void* coder;
 } compress_state;
 
-/* Consumes from `in`; *n: how much. Answers what the coder said last, or MORE_OUTPUT if emit refused. */
+/* Consumes from `in`; *n: how much. Answers what the coder said last, or MORE_OUTPUT if emit
+ * refused. */
 static uint32_t code(pk_stream* s, pk_str in, uint32_t mode, uint64_t* n) {
     compress_state* st = (compress_state*)s->state;
     char out[64];
@@ -65,11 +66,13 @@ static uint32_t code(pk_stream* s, pk_str in, uint32_t mode, uint64_t* n) {
     do {
         /* Asked before the step: what came out must be taken. */
         if (s->api->emit(s, PK_RESPONSE, str(""), 0) != PK_OK) return PK_CODING_MORE_OUTPUT;
-        pk_coding_step step = {sizeof step, mode, {in.data + *n, in.size - *n}, out, sizeof out, 0, 0};
+        pk_coding_step step = {sizeof step, mode, {in.data + *n, in.size - *n}, out, sizeof out,
+                               0,           0};
         answer = toy.run(&toy, st->coder, &step);
         *n += step.consumed;
         pk_str made = {out, step.produced};
-        if (s->api->emit(s, PK_RESPONSE, made, mode == PK_CODING_FLUSH ? PK_DATA_FLUSH : 0) != PK_OK)
+        if (s->api->emit(s, PK_RESPONSE, made, mode == PK_CODING_FLUSH ? PK_DATA_FLUSH : 0) !=
+            PK_OK)
             CHECK(0); /* a plugin leaves 64 bytes of its 256 KiB, or keeps what was refused */
     } while (answer == PK_CODING_MORE_OUTPUT && s->api->queued(s, PK_RESPONSE) < MARK);
     return answer;
@@ -105,7 +108,9 @@ static pk_verdict compress_end(pk_stream* s) {
     if (((compress_state*)s->state)->coder == NULL) return PK_NEXT;
     return code(s, str(""), PK_CODING_END, &n) == PK_CODING_FINISHED ? PK_NEXT : PK_WAIT;
 }
-static void compress_drained(pk_stream* s, uint32_t d) { s->api->resume(s, d); }
+static void compress_drained(pk_stream* s, uint32_t d) {
+    s->api->resume(s, d);
+}
 static pk_verdict compress_resumed(pk_stream* s, uint32_t d) {
     return d == PK_RESPONSE ? compress_end(s) : PK_NEXT;
 }
@@ -118,10 +123,23 @@ static uint32_t compress_interest(void* i) {
     (void)i;
     return PK_ON_RESPONSE_HEADERS | PK_ON_RESPONSE_DATA | PK_ON_RESPONSE_END | PK_ON_STREAM_END;
 }
-static const pk_http_filter compress = {
-    sizeof(pk_http_filter), sizeof(compress_state), NULL, compress_interest, NULL, NULL, NULL,
-    NULL, NULL, NULL, compress_head, compress_data, compress_end, NULL, compress_drained,
-    compress_stream_end, compress_resumed};
+static const pk_http_filter compress = {sizeof(pk_http_filter),
+                                        sizeof(compress_state),
+                                        NULL,
+                                        compress_interest,
+                                        NULL,
+                                        NULL,
+                                        NULL,
+                                        NULL,
+                                        NULL,
+                                        NULL,
+                                        compress_head,
+                                        compress_data,
+                                        compress_end,
+                                        NULL,
+                                        compress_drained,
+                                        compress_stream_end,
+                                        compress_resumed};
 
 static worker w;
 static exchange x;

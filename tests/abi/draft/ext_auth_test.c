@@ -66,9 +66,23 @@ static const pk_str* auth_vouches(void* i, uint32_t* count) {
     *count = 1;
     return names;
 }
-static const pk_http_filter auth = {
-    sizeof(pk_http_filter), sizeof(auth_state), NULL, auth_interest, auth_vouches, auth_request,
-    NULL, NULL, auth_collected, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+static const pk_http_filter auth = {sizeof(pk_http_filter),
+                                    sizeof(auth_state),
+                                    NULL,
+                                    auth_interest,
+                                    auth_vouches,
+                                    auth_request,
+                                    NULL,
+                                    NULL,
+                                    auth_collected,
+                                    NULL,
+                                    NULL,
+                                    NULL,
+                                    NULL,
+                                    NULL,
+                                    NULL,
+                                    NULL,
+                                    NULL};
 
 static fake_sub* ask(const char* body) {
     worker_start(&w);

@@ -11,7 +11,9 @@ static void start(const char* method) {
     worker_start(&w);
     exchange_start(&x, &w, method, "/");
 }
-static void finish(void) { exchange_free(&x); }
+static void finish(void) {
+    exchange_free(&x);
+}
 
 /* END and FLUSH wait for the data before them. */
 static uint64_t take_max;
@@ -66,8 +68,7 @@ static void emit_from_timer(pk_stream* s, void* arg) {
 static pk_verdict emits_much(pk_stream* s, int at, uint32_t d) {
     (void)d;
     pk_str full = {big, CALLBACK_MAX}, over = {big, CALLBACK_MAX + 1}, one = {big, 1};
-    const pk_timer_service* timers =
-        (const pk_timer_service*)w.host.get(&w.host, str(PK_TIMER_ID));
+    const pk_timer_service* timers = (const pk_timer_service*)w.host.get(&w.host, str(PK_TIMER_ID));
     if (at == AT_RESPONSE_HEADERS) {
         CHECK(s->api->emit(s, PK_RESPONSE, one, 0) == PK_WRONG_STATE); /* not a transformer yet */
         CHECK(s->api->transform(s, PK_RESPONSE, -1) == PK_OK);
@@ -120,8 +121,7 @@ static pk_verdict long_end(pk_stream* s, int at, uint32_t d) {
     (void)d;
     if (at == AT_RESPONSE_HEADERS) s->api->transform(s, PK_RESPONSE, -1);
     if (at == AT_RESPONSE_END || (at == AT_RESUMED && left == 0)) return flush_more(s);
-    if (at == AT_DRAINED && left != 0 && flush_more(s) == PK_NEXT)
-        s->api->resume(s, PK_RESPONSE);
+    if (at == AT_DRAINED && left != 0 && flush_more(s) == PK_NEXT) s->api->resume(s, PK_RESPONSE);
     return at == AT_RESUMED ? PK_WAIT : PK_NEXT;
 }
 static void end_with_more_than_a_callback_may_emit(void) {
@@ -237,7 +237,8 @@ static void collected_bodies(void) {
     finish();
 }
 
-/* Collect, decide late to rewrite: transform in the collected hook; the collected bytes are gone. */
+/* Collect, decide late to rewrite: transform in the collected hook; the collected bytes are gone.
+ */
 static pk_verdict rewrites(pk_stream* s, int at, uint32_t d) {
     (void)d;
     if (at == AT_REQUEST_HEADERS) {

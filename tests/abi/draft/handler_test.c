@@ -1,4 +1,5 @@
-/* Handlers: an echo whose request goes on after respond, a producer that fills the pipe by drained, an early answer. */
+/* Handlers: an echo whose request goes on after respond, a producer that fills the pipe by drained,
+ * an early answer. */
 #include "probe.h"
 
 static worker w;
@@ -28,10 +29,14 @@ static pk_verdict echo_end(pk_stream* s) {
     CHECK(s->api->finish(s, PK_RESPONSE, no_fields) == PK_OK);
     return PK_DONE;
 }
-static void nothing(pk_stream* s) { (void)s; }
-static void echo_drained(pk_stream* s) { s->api->resume(s, PK_REQUEST); }
-static const pk_handler echo = {sizeof(pk_handler), 0, NULL, echo_request, echo_data, echo_end, NULL,
-                                echo_drained, nothing, NULL};
+static void nothing(pk_stream* s) {
+    (void)s;
+}
+static void echo_drained(pk_stream* s) {
+    s->api->resume(s, PK_REQUEST);
+}
+static const pk_handler echo = {sizeof(pk_handler), 0,    NULL,         echo_request, echo_data,
+                                echo_end,           NULL, echo_drained, nothing,      NULL};
 
 static uint64_t left;
 static void produce(pk_stream* s) {
@@ -46,15 +51,15 @@ static pk_verdict producer_request(pk_stream* s) {
     s->api->respond(s, 200, no_fields, (int64_t)left);
     return PK_WAIT;
 }
-static const pk_handler producer = {sizeof(pk_handler), 0, NULL, producer_request, NULL, NULL, NULL,
-                                    produce, nothing, NULL};
+static const pk_handler producer = {
+    sizeof(pk_handler), 0, NULL, producer_request, NULL, NULL, NULL, produce, nothing, NULL};
 
 static pk_verdict early_request(pk_stream* s) {
     reply_with(s, 404, "no");
     return PK_DONE;
 }
-static const pk_handler early = {sizeof(pk_handler), 0, NULL, early_request, echo_data, echo_end,
-                                 NULL, nothing, nothing, NULL};
+static const pk_handler early = {sizeof(pk_handler), 0,    NULL,    early_request, echo_data,
+                                 echo_end,           NULL, nothing, nothing,       NULL};
 
 /* A handler fed from another thread: it has nothing to emit in drained, and is woken later. */
 static pk_waker slow_waker;
@@ -70,8 +75,8 @@ static void slow_resumed(pk_stream* s) {
     else
         s->api->finish(s, PK_RESPONSE, no_fields);
 }
-static const pk_handler slow = {sizeof(pk_handler), 0, NULL, slow_request, NULL, NULL, NULL,
-                                nothing, slow_resumed, NULL};
+static const pk_handler slow = {
+    sizeof(pk_handler), 0, NULL, slow_request, NULL, NULL, NULL, nothing, slow_resumed, NULL};
 
 int main(void) {
     start(&echo);

@@ -1,8 +1,9 @@
 /* health_passive and health_active as pk.health/1-draft.
  *
- *   passive  outcome: counts failures in the shared words; at 2 publishes DOWN for a cooldown; a success clears
- *   active   elected: a timer on the worker; its subrequest to each endpoint (start_on_worker, endpoint); end: rise and
- *            fall; publish. changed: probes of what is gone are cancelled, a late publish answers PK_NOT_FOUND
+ *   passive  outcome: counts failures in the shared words; at 2 publishes DOWN for a cooldown; a
+ * success clears active   elected: a timer on the worker; its subrequest to each endpoint
+ * (start_on_worker, endpoint); end: rise and fall; publish. changed: probes of what is gone are
+ * cancelled, a late publish answers PK_NOT_FOUND
  */
 #include "pkernel/abi/draft/health.h"
 

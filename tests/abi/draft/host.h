@@ -1,10 +1,11 @@
-/* A scripted host: as much of the rules of stream.h as one stream's chain needs, on one thread, with a clock that a
- * test turns. It is the second implementation of those rules; where it could not be written from the headers
- * alone, the headers were mended (docs/decisions/0001-paper-gate.md).
+/* A scripted host: as much of the rules of stream.h as one stream's chain needs, on one thread,
+ * with a clock that a test turns. It is the second implementation of those rules; where it could
+ * not be written from the headers alone, the headers were mended
+ * (docs/decisions/0001-paper-gate.md).
  *
- * A worker is a pk_host with the services. An exchange is one stream: filters in a row, then a handler or a scripted
- * origin. A test plays client and origin, calls run(), and looks at what arrived and at `calls`, the list of
- * all hooks in order ("auth.request_headers auth.resumed ...").
+ * A worker is a pk_host with the services. An exchange is one stream: filters in a row, then a
+ * handler or a scripted origin. A test plays client and origin, calls run(), and looks at what
+ * arrived and at `calls`, the list of all hooks in order ("auth.request_headers auth.resumed ...").
  */
 #ifndef PKERNEL_TESTS_ABI_HOST_H
 #define PKERNEL_TESTS_ABI_HOST_H
@@ -19,7 +20,7 @@
 #include "pkernel/abi/timer.h"
 #include "pkernel/abi/waker.h"
 
-#define MARK 65536u        /* hooks are not called over it */
+#define MARK 65536u          /* hooks are not called over it */
 #define CALLBACK_MAX 262144u /* emitted by one callback */
 
 typedef struct bytes {
@@ -147,7 +148,7 @@ typedef struct exchange {
 } exchange;
 
 void worker_start(worker* w);
-void worker_exit(worker* w);              /* detached subrequests end */
+void worker_exit(worker* w);                 /* detached subrequests end */
 void worker_advance(worker* w, uint64_t ns); /* fires timers; run() the exchanges afterwards */
 
 void exchange_start(exchange* x, worker* w, const char* method, const char* path);

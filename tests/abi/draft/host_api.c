@@ -4,7 +4,9 @@
 #include "check.h"
 #include "host_inside.h"
 
-place* place_of(pk_stream* s) { return (place*)s; }
+place* place_of(pk_stream* s) {
+    return (place*)s;
+}
 
 lane* after(place* p, int direction) {
     int next = p->index + (direction == PK_REQUEST ? 1 : -1);
@@ -61,7 +63,9 @@ void copy_fields(exchange* x, fake_field_list* to, pk_field_view from) {
     }
 }
 
-static const pk_request* api_request(pk_stream* s) { return &place_of(s)->of->request; }
+static const pk_request* api_request(pk_stream* s) {
+    return &place_of(s)->of->request;
+}
 static pk_field_view api_fields(pk_stream* s, uint32_t which) {
     fake_field_list* l = &place_of(s)->of->fields[which];
     pk_field_view v = {l->at, l->count, sizeof(pk_field)};
@@ -124,7 +128,9 @@ static pk_status api_set_client(pk_stream* s, const pk_address* client) {
     place_of(s)->of->request.client = *client;
     return PK_OK;
 }
-static uint32_t api_status(pk_stream* s) { return place_of(s)->of->status; }
+static uint32_t api_status(pk_stream* s) {
+    return place_of(s)->of->status;
+}
 static pk_status api_set_status(pk_stream* s, uint32_t status) {
     if (!held(place_of(s), PK_RESPONSE)) return PK_WRONG_STATE;
     place_of(s)->of->status = status;
@@ -135,8 +141,7 @@ static pk_status record_reply(pk_stream* s, uint32_t status, pk_field_view field
                               int streams) {
     place* p = place_of(s);
     exchange* x = p->of;
-    if (x->ended || p->out || p->responder || x->want_reply || x->want_reset)
-        return PK_WRONG_STATE;
+    if (x->ended || p->out || p->responder || x->want_reply || x->want_reset) return PK_WRONG_STATE;
     if (p->lanes[PK_RESPONSE].head_gone || x->tunnel == 2) return PK_WRONG_STATE;
     if (status < 200 || status > 599) return PK_INVALID;
     x->want_reply = 1;
@@ -217,7 +222,9 @@ static pk_status api_retain(pk_stream* s, const pk_slice* slice) {
     (void)s;
     return slice->block != NULL ? PK_OK : PK_INVALID;
 }
-static void api_release(pk_stream* s, const pk_slice* slice) { (void)s, (void)slice; }
+static void api_release(pk_stream* s, const pk_slice* slice) {
+    (void)s, (void)slice;
+}
 static pk_status api_collect(pk_stream* s, uint32_t direction, uint64_t limit, uint32_t overflow) {
     lane* l = &place_of(s)->lanes[direction];
     if (!held(place_of(s), (int)direction) || l->collecting > 1) return PK_WRONG_STATE;
@@ -277,9 +284,32 @@ static pk_status api_emit_owned(pk_stream* s, uint32_t direction, pk_str bytes_,
     return answer;
 }
 
-const pk_stream_api stream_api = {
-    sizeof(pk_stream_api), 0, api_request, api_fields, api_find, api_set_field, api_add_field,
-    api_remove_field, api_set_part, api_set_client, api_status, api_set_status, api_reply,
-    api_reset, api_resume, api_transform, api_emit, api_emit_slices, api_queued, api_retain,
-    api_release, api_collect, api_collected, api_allocate, api_annotate, api_respond, api_finish,
-    api_reroute, api_emit_owned};
+const pk_stream_api stream_api = {sizeof(pk_stream_api),
+                                  0,
+                                  api_request,
+                                  api_fields,
+                                  api_find,
+                                  api_set_field,
+                                  api_add_field,
+                                  api_remove_field,
+                                  api_set_part,
+                                  api_set_client,
+                                  api_status,
+                                  api_set_status,
+                                  api_reply,
+                                  api_reset,
+                                  api_resume,
+                                  api_transform,
+                                  api_emit,
+                                  api_emit_slices,
+                                  api_queued,
+                                  api_retain,
+                                  api_release,
+                                  api_collect,
+                                  api_collected,
+                                  api_allocate,
+                                  api_annotate,
+                                  api_respond,
+                                  api_finish,
+                                  api_reroute,
+                                  api_emit_owned};

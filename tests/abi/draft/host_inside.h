@@ -16,8 +16,8 @@ void* keep(exchange* x, size_t size);
 pk_str keep_text(exchange* x, pk_str text);
 void copy_fields(exchange* x, fake_field_list* to, pk_field_view from);
 
-/* Around every call of a hook or callback of a place; leave acts on what was recorded and answers 1 when the
- * stream went another way (reply, reset, end), so that the verdict is not to be read. */
+/* Around every call of a hook or callback of a place; leave acts on what was recorded and answers 1
+ * when the stream went another way (reply, reset, end), so that the verdict is not to be read. */
 void enter(place* p, const char* hook, int direction);
 int leave(place* p);
 void end_stream(exchange* x, uint32_t cause);

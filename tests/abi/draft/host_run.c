@@ -77,7 +77,8 @@ static void end_request(exchange* x, int index) {
 
 void reply_at(exchange* x, int index, uint32_t status, pk_str body, int streams) {
     int handler = index < x->count && x->places[index].handler != NULL;
-    if (!handler || !streams) end_request(x, index); /* a handler's respond lets the request go on */
+    if (!handler || !streams)
+        end_request(x, index); /* a handler's respond lets the request go on */
     x->sink_end[PK_RESPONSE] = 0;
     x->fields[PK_FIELDS_RESPONSE_TRAILERS].count = 0;
     x->status = status;
@@ -269,9 +270,9 @@ static int call_data(place* p, int d) {
     memset(&l->in, 0, sizeof l->in); /* what the hook emits must not meet what it is shown */
     l->flush = 0;
     if (hook != NULL || (p->tunnel != NULL && l->interest != 0)) {
-        pk_slice slices[2] = {{offered.at, offered.size / 2, (void*)1},
-                              {offered.at + offered.size / 2, offered.size - offered.size / 2,
-                               (void*)1}};
+        pk_slice slices[2] = {
+            {offered.at, offered.size / 2, (void*)1},
+            {offered.at + offered.size / 2, offered.size - offered.size / 2, (void*)1}};
         pk_slice_view view = {slices, 2, sizeof(pk_slice)};
         enter(p, "data", d);
         n = p->tunnel != NULL ? p->tunnel->data(&p->handle, (uint32_t)d, &view, flags)
@@ -345,8 +346,9 @@ static int call_end(place* p, int d) {
 static int call_resumed(place* p, int d, int kind) {
     lane* l = &p->lanes[d];
     pk_verdict v = PK_NEXT;
-    pk_verdict (*hook)(pk_stream*, uint32_t) =
-        p->filter != NULL ? p->filter->resumed : p->tunnel != NULL ? p->tunnel->resumed : NULL;
+    pk_verdict (*hook)(pk_stream*, uint32_t) = p->filter != NULL   ? p->filter->resumed
+                                               : p->tunnel != NULL ? p->tunnel->resumed
+                                                                   : NULL;
     l->resumed = 0;
     l->waits = WAITS_NOT;
     if (kind == WAITS_DATA) return 1; /* offered again */
@@ -372,8 +374,7 @@ static int step_wake(place* p) {
     }
     if (p->out && !p->responder) return 0;
     for (int d = 0; d < 2 && !p->of->ended; ++d)
-        if (!p->out || (p->responder && d == PK_RESPONSE))
-            call_resumed(p, d, p->lanes[d].waits);
+        if (!p->out || (p->responder && d == PK_RESPONSE)) call_resumed(p, d, p->lanes[d].waits);
     return 1;
 }
 
@@ -384,8 +385,9 @@ static int step_drained(place* p, int d) {
     l->owes_drained = 0;
     int offers = l->waits == WAITS_DATA;
     if (offers) l->resumed = 0, l->waits = WAITS_NOT; /* the rest is offered again */
-    void (*hook)(pk_stream*, uint32_t) =
-        p->filter != NULL ? p->filter->drained : p->tunnel != NULL ? p->tunnel->drained : NULL;
+    void (*hook)(pk_stream*, uint32_t) = p->filter != NULL   ? p->filter->drained
+                                         : p->tunnel != NULL ? p->tunnel->drained
+                                                             : NULL;
     if (p->handler != NULL && p->handler->drained != NULL) {
         enter(p, "drained", -1);
         p->handler->drained(&p->handle);
@@ -413,7 +415,7 @@ static int step_lane(place* p, int d) {
     }
     if (l->finished) bytes_clear(&l->in), l->flush = 0;
     if (waiting_after(p, d) >= MARK && p->handler == NULL) return 0;
-    if (x->tunnel == 1 && d == PK_RESPONSE) return 0;                /* the 101 is still held */
+    if (x->tunnel == 1 && d == PK_RESPONSE) return 0; /* the 101 is still held */
     if (p->tunnel != NULL && x->tunnel != 2 && d == PK_REQUEST) return 0; /* before the 101 */
     if (l->in.size != 0 || l->flush) return call_data(p, d);
     if (l->end && !l->end_gone && !l->finished) return call_end(p, d);

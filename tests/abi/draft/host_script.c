@@ -94,7 +94,9 @@ void client_finish(exchange* x) {
     x->places[0].lanes[PK_REQUEST].end = 1;
     run(x);
 }
-void client_gone(exchange* x) { end_stream(x, PK_END_CLIENT_ABORT); }
+void client_gone(exchange* x) {
+    end_stream(x, PK_END_CLIENT_ABORT);
+}
 
 void origin_informational(exchange* x, uint32_t status) {
     uint32_t final = x->status;
@@ -113,7 +115,9 @@ void origin_informational(exchange* x, uint32_t status) {
 }
 
 /* The lane that the origin writes to: that of the last place. */
-static lane* from_origin(exchange* x) { return &x->places[x->count - 1].lanes[PK_RESPONSE]; }
+static lane* from_origin(exchange* x) {
+    return &x->places[x->count - 1].lanes[PK_RESPONSE];
+}
 
 void origin_head(exchange* x, uint32_t status) {
     if (x->response_came || x->ended) return;

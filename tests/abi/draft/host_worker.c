@@ -23,9 +23,13 @@ void bytes_clear(bytes* b) {
     memset(b, 0, sizeof *b);
 }
 
-static worker* worker_of(const pk_host* host) { return (worker*)(uintptr_t)host; }
+static worker* worker_of(const pk_host* host) {
+    return (worker*)(uintptr_t)host;
+}
 
-static uint64_t clock_now(const pk_host* host) { return worker_of(host)->now; }
+static uint64_t clock_now(const pk_host* host) {
+    return worker_of(host)->now;
+}
 static const pk_clock clock_table = {sizeof(pk_clock), 0, clock_now, clock_now};
 
 static pk_status timer_add(worker* w, fake_timer what, uint64_t ns, uint64_t* id) {
@@ -49,7 +53,9 @@ static void timer_drop(worker* w, uint64_t id) {
     for (int i = 0; i < TIMERS; ++i)
         if (w->timers[i].id == id) w->timers[i].id = 0;
 }
-static void timer_cancel(pk_stream* s, uint64_t id) { timer_drop(place_of(s)->of->on, id); }
+static void timer_cancel(pk_stream* s, uint64_t id) {
+    timer_drop(place_of(s)->of->on, id);
+}
 static pk_status timer_on_worker(const pk_host* host, uint64_t ns, void (*fn)(void*), void* arg,
                                  uint64_t* id) {
     fake_timer t = {0, 0, NULL, NULL, fn, arg};
@@ -59,7 +65,8 @@ static void timer_cancel_on_worker(const pk_host* host, uint64_t id) {
     timer_drop(worker_of(host), id);
 }
 static const pk_timer_service timer_table = {
-    sizeof(pk_timer_service), 0, timer_start, timer_cancel, timer_on_worker, timer_cancel_on_worker};
+    sizeof(pk_timer_service), 0, timer_start, timer_cancel, timer_on_worker,
+    timer_cancel_on_worker};
 
 void worker_advance(worker* w, uint64_t ns) {
     w->now += ns;
@@ -137,8 +144,12 @@ static void sub_resumes(worker* w, uint64_t id, int drop) {
 static pk_status sub_start(pk_stream* s, const pk_subrequest* what, uint64_t* id) {
     return sub_add(place_of(s)->of->on, place_of(s), what, id);
 }
-static void sub_resume(pk_stream* s, uint64_t id) { sub_resumes(place_of(s)->of->on, id, 0); }
-static void sub_cancel(pk_stream* s, uint64_t id) { sub_resumes(place_of(s)->of->on, id, 1); }
+static void sub_resume(pk_stream* s, uint64_t id) {
+    sub_resumes(place_of(s)->of->on, id, 0);
+}
+static void sub_cancel(pk_stream* s, uint64_t id) {
+    sub_resumes(place_of(s)->of->on, id, 1);
+}
 static pk_status sub_start_on_worker(const pk_host* h, const pk_subrequest* what, uint64_t* id) {
     pk_subrequest detached = *what;
     detached.flags |= PK_SUB_DETACHED;
@@ -150,9 +161,14 @@ static void sub_resume_on_worker(const pk_host* h, uint64_t id) {
 static void sub_cancel_on_worker(const pk_host* h, uint64_t id) {
     sub_resumes(worker_of(h), id, 1);
 }
-static const pk_subrequest_service sub_table = {
-    sizeof(pk_subrequest_service), 0, sub_start, sub_resume, sub_cancel,
-    sub_start_on_worker, sub_resume_on_worker, sub_cancel_on_worker};
+static const pk_subrequest_service sub_table = {sizeof(pk_subrequest_service),
+                                                0,
+                                                sub_start,
+                                                sub_resume,
+                                                sub_cancel,
+                                                sub_start_on_worker,
+                                                sub_resume_on_worker,
+                                                sub_cancel_on_worker};
 
 fake_sub* sub_of(worker* w, const char* target) {
     for (int i = 0; i < SUBS; ++i)

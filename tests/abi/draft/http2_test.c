@@ -1,10 +1,11 @@
-/* HTTP/2 as a pk.codec/1-draft, with toy frames: a type, a stream digit, a length digit, so many bytes.
+/* HTTP/2 as a pk.codec/1-draft, with toy frames: a type, a stream digit, a length digit, so many
+ * bytes.
  *
- *   H head (path; "!" malformed, "^" too large, "@" an extended CONNECT), B body, E end, R reset, W window (a digit
- *   each), G goaway, P ping. Answers: h head, b body, e end, r reset, g goaway, p pong.
- *   received     parses whole frames; H: stream() or reject(); B: body(); E: end(); R: abort()
- *   respond, available, end, reset, credit   record; write frames them, as the peer's windows allow: send(header)
- *                then send_body(n), so that body bytes never pass through the codec
+ *   H head (path; "!" malformed, "^" too large, "@" an extended CONNECT), B body, E end, R reset, W
+ * window (a digit each), G goaway, P ping. Answers: h head, b body, e end, r reset, g goaway, p
+ * pong. received     parses whole frames; H: stream() or reject(); B: body(); E: end(); R: abort()
+ *   respond, available, end, reset, credit   record; write frames them, as the peer's windows
+ * allow: send(header) then send_body(n), so that body bytes never pass through the codec
  */
 #include "pkernel/abi/draft/codec.h"
 
@@ -25,7 +26,9 @@ typedef struct toy_conn {
 
 static int closes_asked;
 
-static toy_stream* own(pk_codec_stream* s) { return (toy_stream*)s->state; }
+static toy_stream* own(pk_codec_stream* s) {
+    return (toy_stream*)s->state;
+}
 
 static void refuse(pk_codec_conn* c, uint32_t number) {
     ((toy_conn*)c->state)->refused[number] = 1;
@@ -149,25 +152,49 @@ static void toy_reset(pk_codec_stream* s, uint32_t cause) {
     (void)cause;
     ((toy_conn*)s->conn->state)->refused[own(s)->number] = 1;
 }
-static void toy_credit(pk_codec_stream* s, uint64_t bytes) { own(s)->returned += bytes; }
-static void toy_conn_credit(pk_codec_conn* c, uint64_t bytes) { (void)c, (void)bytes; }
+static void toy_credit(pk_codec_stream* s, uint64_t bytes) {
+    own(s)->returned += bytes;
+}
+static void toy_conn_credit(pk_codec_conn* c, uint64_t bytes) {
+    (void)c, (void)bytes;
+}
 static void toy_stream_closed(pk_codec_stream* s) {
     toy_conn* st = (toy_conn*)s->conn->state;
     CHECK(st->streams[own(s)->number] == s);
     if (own(s)->reset_due) st->refused[own(s)->number] = 1;
     st->streams[own(s)->number] = NULL;
 }
-static void toy_drain(pk_codec_conn* c) { ((toy_conn*)c->state)->draining = 1; }
+static void toy_drain(pk_codec_conn* c) {
+    ((toy_conn*)c->state)->draining = 1;
+}
 static uint32_t toy_probe(void* i, pk_str first) {
     (void)i;
-    if (first.size < 3) return memcmp(first.data, "PRI", first.size) ? PK_PROBE_NOT_MINE
-                                                                     : PK_PROBE_MORE;
+    if (first.size < 3)
+        return memcmp(first.data, "PRI", first.size) ? PK_PROBE_NOT_MINE : PK_PROBE_MORE;
     return memcmp(first.data, "PRI", 3) == 0 ? PK_PROBE_MINE : PK_PROBE_NOT_MINE;
 }
-static const pk_codec toy = {
-    sizeof(pk_codec), sizeof(toy_conn), NULL, sizeof(toy_stream), 0, NULL, toy_probe, NULL,
-    toy_received, NULL, toy_write, toy_respond, toy_available, toy_end, toy_reset, toy_credit,
-    toy_conn_credit, toy_stream_closed, toy_drain, NULL, NULL, NULL};
+static const pk_codec toy = {sizeof(pk_codec),
+                             sizeof(toy_conn),
+                             NULL,
+                             sizeof(toy_stream),
+                             0,
+                             NULL,
+                             toy_probe,
+                             NULL,
+                             toy_received,
+                             NULL,
+                             toy_write,
+                             toy_respond,
+                             toy_available,
+                             toy_end,
+                             toy_reset,
+                             toy_credit,
+                             toy_conn_credit,
+                             toy_stream_closed,
+                             toy_drain,
+                             NULL,
+                             NULL,
+                             NULL};
 
 /* ---- The host: a connection, and the kernel's end of its streams ---- */
 typedef struct fake_stream {
@@ -258,15 +285,17 @@ static void k_close(pk_codec_conn* c, uint32_t cause, pk_str text) {
     (void)c, (void)cause, (void)text;
     closing = 1;
 }
-static const pk_codec_api api = {sizeof(pk_codec_api), 0, NULL, k_stream, k_reject, k_body, k_end,
-                                 k_abort, k_send, k_send_body, NULL, NULL, k_glitch, k_close};
+static const pk_codec_api api = {
+    sizeof(pk_codec_api), 0,    NULL, k_stream, k_reject, k_body, k_end, k_abort, k_send,
+    k_send_body,          NULL, NULL, k_glitch, k_close};
 
 /* After a hook: what was recorded, then write. */
 static void settle(void) {
     for (int i = 0; i < made; ++i) {
         fake_stream* f = &k[i];
         if (f->open && f->cause == 431 && !f->over && f->state.status == 0)
-            toy.respond(&f->s, 431, (pk_field_view){NULL, 0, 0}), toy.end(&f->s, (pk_field_view){NULL, 0, 0});
+            toy.respond(&f->s, 431, (pk_field_view){NULL, 0, 0}),
+                toy.end(&f->s, (pk_field_view){NULL, 0, 0});
         if (f->open && f->over && !f->closed) {
             f->closed = 1;
             f->open = 0;

@@ -1,4 +1,5 @@
-/* A filter of which a test says what each hook does: `act` answers a verdict, `take` the bytes taken. */
+/* A filter of which a test says what each hook does: `act` answers a verdict, `take` the bytes
+ * taken. */
 #ifndef PKERNEL_TESTS_ABI_PROBE_H
 #define PKERNEL_TESTS_ABI_PROBE_H
 
@@ -38,28 +39,63 @@ static inline uint64_t probe_take(pk_stream* s, uint32_t d, const pk_slice_view*
     const probe* p = (const probe*)s->instance;
     return p->take == NULL ? view_size(v) : p->take(s, d, v, f);
 }
-static uint32_t probe_interest(void* i) { return ((const probe*)i)->interest; }
-static pk_verdict probe_rqh(pk_stream* s) { return probe_act(s, AT_REQUEST_HEADERS, 0); }
+static uint32_t probe_interest(void* i) {
+    return ((const probe*)i)->interest;
+}
+static pk_verdict probe_rqh(pk_stream* s) {
+    return probe_act(s, AT_REQUEST_HEADERS, 0);
+}
 static uint64_t probe_rqd(pk_stream* s, const pk_slice_view* v, uint32_t f) {
     return probe_take(s, PK_REQUEST, v, f);
 }
-static pk_verdict probe_rqe(pk_stream* s) { return probe_act(s, AT_REQUEST_END, 0); }
-static pk_verdict probe_rqc(pk_stream* s) { return probe_act(s, AT_REQUEST_COLLECTED, 0); }
-static pk_verdict probe_inf(pk_stream* s) { return probe_act(s, AT_INFORMATIONAL, 1); }
-static pk_verdict probe_rsh(pk_stream* s) { return probe_act(s, AT_RESPONSE_HEADERS, 1); }
+static pk_verdict probe_rqe(pk_stream* s) {
+    return probe_act(s, AT_REQUEST_END, 0);
+}
+static pk_verdict probe_rqc(pk_stream* s) {
+    return probe_act(s, AT_REQUEST_COLLECTED, 0);
+}
+static pk_verdict probe_inf(pk_stream* s) {
+    return probe_act(s, AT_INFORMATIONAL, 1);
+}
+static pk_verdict probe_rsh(pk_stream* s) {
+    return probe_act(s, AT_RESPONSE_HEADERS, 1);
+}
 static uint64_t probe_rsd(pk_stream* s, const pk_slice_view* v, uint32_t f) {
     return probe_take(s, PK_RESPONSE, v, f);
 }
-static pk_verdict probe_rse(pk_stream* s) { return probe_act(s, AT_RESPONSE_END, 1); }
-static pk_verdict probe_rsc(pk_stream* s) { return probe_act(s, AT_RESPONSE_COLLECTED, 1); }
-static void probe_drained(pk_stream* s, uint32_t d) { probe_act(s, AT_DRAINED, d); }
-static void probe_end(pk_stream* s, uint32_t cause) { probe_act(s, AT_STREAM_END, cause); }
-static pk_verdict probe_resumed(pk_stream* s, uint32_t d) { return probe_act(s, AT_RESUMED, d); }
+static pk_verdict probe_rse(pk_stream* s) {
+    return probe_act(s, AT_RESPONSE_END, 1);
+}
+static pk_verdict probe_rsc(pk_stream* s) {
+    return probe_act(s, AT_RESPONSE_COLLECTED, 1);
+}
+static void probe_drained(pk_stream* s, uint32_t d) {
+    probe_act(s, AT_DRAINED, d);
+}
+static void probe_end(pk_stream* s, uint32_t cause) {
+    probe_act(s, AT_STREAM_END, cause);
+}
+static pk_verdict probe_resumed(pk_stream* s, uint32_t d) {
+    return probe_act(s, AT_RESUMED, d);
+}
 
-static const pk_http_filter probe_filter = {
-    sizeof(pk_http_filter), 64, NULL, probe_interest, NULL, probe_rqh, probe_rqd, probe_rqe,
-    probe_rqc, probe_inf, probe_rsh, probe_rsd, probe_rse, probe_rsc, probe_drained, probe_end,
-    probe_resumed};
+static const pk_http_filter probe_filter = {sizeof(pk_http_filter),
+                                            64,
+                                            NULL,
+                                            probe_interest,
+                                            NULL,
+                                            probe_rqh,
+                                            probe_rqd,
+                                            probe_rqe,
+                                            probe_rqc,
+                                            probe_inf,
+                                            probe_rsh,
+                                            probe_rsd,
+                                            probe_rse,
+                                            probe_rsc,
+                                            probe_drained,
+                                            probe_end,
+                                            probe_resumed};
 
 static const pk_field_view no_fields = {NULL, 0, sizeof(pk_field)};
 static const uint32_t all_hooks = 255;

@@ -1,10 +1,10 @@
 /* rate_limit with a store (pk.store/1-draft): at once from memory, later from the network, never.
  *
- *   request_headers  store->run(INCR, ttl = window): PK_OK: judge now; PK_LATER: PK_WAIT; else fail open or closed
- *   done             judge: reply 429 with Retry-After, or resume
+ *   request_headers  store->run(INCR, ttl = window): PK_OK: judge now; PK_LATER: PK_WAIT; else fail
+ * open or closed done             judge: reply 429 with Retry-After, or resume
  */
-#include "pkernel/abi/draft/store.h"
 #include "host_inside.h"
+#include "pkernel/abi/draft/store.h"
 #include "probe.h"
 
 static worker w;
@@ -78,18 +78,35 @@ static pk_verdict limit_request(pk_stream* s) {
     op.done = counted;
     now.size = sizeof now;
     switch (store.run(&store, s, &op, &now, NULL)) {
-        case PK_OK: return judge_count(s, &now);
-        case PK_LATER: return PK_WAIT;
-        default: return PK_NEXT;
+        case PK_OK:
+            return judge_count(s, &now);
+        case PK_LATER:
+            return PK_WAIT;
+        default:
+            return PK_NEXT;
     }
 }
 static uint32_t limit_interest(void* i) {
     (void)i;
     return PK_ON_REQUEST_HEADERS;
 }
-static const pk_http_filter limit = {sizeof(pk_http_filter), 0, NULL, limit_interest, NULL,
-                                     limit_request, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                                     NULL, NULL, NULL, NULL};
+static const pk_http_filter limit = {sizeof(pk_http_filter),
+                                     0,
+                                     NULL,
+                                     limit_interest,
+                                     NULL,
+                                     limit_request,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     NULL};
 
 static void ask(void) {
     worker_start(&w);

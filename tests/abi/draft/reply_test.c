@@ -10,7 +10,9 @@ static void start(void) {
     worker_start(&w);
     exchange_start(&x, &w, "POST", "/");
 }
-static void finish(void) { exchange_free(&x); }
+static void finish(void) {
+    exchange_free(&x);
+}
 
 /* A reply from a data hook, when later filters have long seen the head. */
 static uint64_t refuse_data(pk_stream* s, uint32_t d, const pk_slice_view* v, uint32_t f) {
@@ -40,7 +42,8 @@ static void reply_passes_those_before_only(void) {
     finish();
 }
 
-/* A transformer has emitted, the origin does not read, then it replies: what is queued is dropped. */
+/* A transformer has emitted, the origin does not read, then it replies: what is queued is dropped.
+ */
 static pk_verdict reply_late(pk_stream* s, int at, uint32_t d) {
     (void)d;
     if (at == AT_REQUEST_HEADERS) s->api->transform(s, PK_REQUEST, -1);
@@ -101,7 +104,8 @@ static void reset_inside_a_callback(void) {
     finish();
 }
 
-/* The origin dies while a filter holds its head: those before see a 502; when none holds it, a cut. */
+/* The origin dies while a filter holds its head: those before see a 502; when none holds it, a cut.
+ */
 static pk_verdict hold_response(pk_stream* s, int at, uint32_t d) {
     (void)s, (void)d;
     return at == AT_RESPONSE_HEADERS ? PK_WAIT : PK_NEXT;
@@ -194,8 +198,7 @@ static void on_timer(pk_stream* s, void* arg) {
 }
 static pk_verdict with_timer(pk_stream* s, int at, uint32_t d) {
     (void)d;
-    const pk_timer_service* timers =
-        (const pk_timer_service*)w.host.get(&w.host, str(PK_TIMER_ID));
+    const pk_timer_service* timers = (const pk_timer_service*)w.host.get(&w.host, str(PK_TIMER_ID));
     if (at == AT_REQUEST_HEADERS) timers->start(s, 100, on_timer, NULL, NULL);
     return PK_NEXT;
 }

@@ -3,8 +3,8 @@
  *   keep         memory and file for the body
  *   judges       502, 503
  *   before_send  the per-try limit into the plan
- *   failed       another endpoint while tries are left; PK_ATTEMPT_UNSAFE only if the config says so
- *   finished     counts for the budget
+ *   failed       another endpoint while tries are left; PK_ATTEMPT_UNSAFE only if the config says
+ * so finished     counts for the budget
  */
 #include "pkernel/abi/draft/attempt.h"
 
@@ -39,17 +39,18 @@ static void retry_finished(pk_stream* s, const pk_attempt_facts* f) {
     (void)s, (void)f;
     ++finished_calls;
 }
-static const pk_attempt retry = {sizeof(pk_attempt), 0, NULL, retry_keep, retry_judges, NULL, NULL,
-                                 retry_before, retry_failed, retry_finished, NULL};
+static const pk_attempt retry = {
+    sizeof(pk_attempt), 0,   NULL, retry_keep, retry_judges, NULL, NULL, retry_before, retry_failed,
+    retry_finished,     NULL};
 
 /* ---- The kernel's loop: a body of the client, endpoints that behave as scripted ---- */
 enum { OK_200, REFUSES, RESETS, ANSWERS_503, RESETS_AFTER_4, CUTS_BODY };
 static struct {
-    const char* body;   /* of the request */
-    size_t arrived;     /* by the time of the first failure */
+    const char* body; /* of the request */
+    size_t arrived;   /* by the time of the first failure */
     int idempotent;
     int behaviour[3];
-    char got[3][64];    /* body that each endpoint saw */
+    char got[3][64]; /* body that each endpoint saw */
     uint32_t order[8];
     uint32_t attempts, status;
     int overruled, head_gone_on;
@@ -85,18 +86,36 @@ static uint32_t run_attempts(void) {
         ++costs;
         size_t sent = size;
         switch (k.behaviour[at]) {
-            case OK_200: f.status = 200; f.sent = PK_SENT_ALL; break;
-            case REFUSES: f.failure = PK_FAIL_REFUSED; sent = 0; break;
-            case RESETS: f.failure = PK_FAIL_RESET; f.sent = PK_SENT_ALL; break;
-            case ANSWERS_503: f.failure = PK_FAIL_STATUS; f.status = 503; f.sent = PK_SENT_ALL; break;
+            case OK_200:
+                f.status = 200;
+                f.sent = PK_SENT_ALL;
+                break;
+            case REFUSES:
+                f.failure = PK_FAIL_REFUSED;
+                sent = 0;
+                break;
+            case RESETS:
+                f.failure = PK_FAIL_RESET;
+                f.sent = PK_SENT_ALL;
+                break;
+            case ANSWERS_503:
+                f.failure = PK_FAIL_STATUS;
+                f.status = 503;
+                f.sent = PK_SENT_ALL;
+                break;
             case RESETS_AFTER_4:
                 f.failure = PK_FAIL_RESET;
                 f.sent = PK_SENT_PART;
                 sent = size < 4 ? size : 4;
                 break;
-            default: f.failure = PK_FAIL_BODY; f.status = 200; k.head_gone_on = 1; break;
+            default:
+                f.failure = PK_FAIL_BODY;
+                f.status = 200;
+                k.head_gone_on = 1;
+                break;
         }
-        memcpy(k.got[at], k.body, sent); /* from byte 0 each time: memory, then the file, then the client */
+        memcpy(k.got[at], k.body,
+               sent); /* from byte 0 each time: memory, then the file, then the client */
         k.got[at][sent] = '\0';
         f.body_sent = sent;
         size_t read = sent > k.arrived ? sent : k.arrived;
@@ -139,7 +158,8 @@ static void replays_after_a_part_was_sent(void) {
     CHECK(k.attempts == 2 && finished_calls == 2 && failed_calls == 1);
 }
 static void replays_a_spilled_body_and_not_a_lost_one(void) {
-    CHECK(with("123456789012", 12, 1, RESETS, OK_200, OK_200) == 200); /* 4 in memory, 8 in a file */
+    CHECK(with("123456789012", 12, 1, RESETS, OK_200, OK_200) ==
+          200); /* 4 in memory, 8 in a file */
     CHECK(strcmp(k.got[1], "123456789012") == 0);
     CHECK(with("1234567890123", 13, 1, RESETS, OK_200, OK_200) == 502);
     CHECK(k.attempts == 1 && k.overruled == 1);
@@ -148,7 +168,8 @@ static void a_post_runs_once(void) {
     CHECK(with("abc", 3, 0, RESETS, OK_200, OK_200) == 502 && k.attempts == 1 && k.overruled == 1);
     CHECK(with("abc", 3, 0, RESETS_AFTER_4, OK_200, OK_200) == 502 && k.attempts == 1);
     CHECK(with("abc", 3, 0, ANSWERS_503, OK_200, OK_200) == 503 && k.attempts == 1);
-    CHECK(with("abc", 3, 0, REFUSES, OK_200, OK_200) == 200 && k.attempts == 2); /* nothing was sent */
+    CHECK(with("abc", 3, 0, REFUSES, OK_200, OK_200) == 200 &&
+          k.attempts == 2); /* nothing was sent */
     unsafe = 1;
     CHECK(with("abc", 3, 0, RESETS, OK_200, OK_200) == 200 && k.attempts == 2);
     unsafe = 0;
@@ -159,7 +180,8 @@ static void tries_and_what_the_client_gets(void) {
     CHECK(with("", 0, 1, REFUSES, RESETS, OK_200) == 502 && k.attempts == 2);
     tries = 3;
     CHECK(with("", 0, 1, REFUSES, REFUSES, OK_200) == 200 && k.order[2] == 2);
-    CHECK(with("", 0, 1, CUTS_BODY, OK_200, OK_200) == 200); /* head gone on: no retry, failed not asked */
+    CHECK(with("", 0, 1, CUTS_BODY, OK_200, OK_200) ==
+          200); /* head gone on: no retry, failed not asked */
     CHECK(k.attempts == 1 && failed_calls == 0 && finished_calls == 1);
 }
 static void a_veto_costs_no_try(void) {

@@ -1,7 +1,7 @@
 /* sticky as a pk.balancer/1 with an inner balancer behind a kernel's handle.
  *
- *   pick  the cookie names an endpoint that is a candidate: that one; else inner->pick, and response_field Set-Cookie,
- *         which the client gets only if this attempt's response is the one sent
+ *   pick  the cookie names an endpoint that is a candidate: that one; else inner->pick, and
+ * response_field Set-Cookie, which the client gets only if this attempt's response is the one sent
  */
 #include "pkernel/abi/balancer.h"
 
@@ -68,12 +68,12 @@ static pk_status response_field(const pk_pick* c, pk_str name, pk_str value) {
     return PK_OK;
 }
 static pk_endpoint_shared shared[3];
-static const pk_endpoint list[3] = {{{"a:1", 3}, 1, 0, &shared[0]},
-                                    {{"b:1", 3}, 1, 0, &shared[1]},
-                                    {{"c:1", 3}, 1, 0, &shared[2]}};
+static const pk_endpoint list[3] = {
+    {{"a:1", 3}, 1, 0, &shared[0]}, {{"b:1", 3}, 1, 0, &shared[1]}, {{"c:1", 3}, 1, 0, &shared[2]}};
 static const pk_endpoints endpoints = {sizeof endpoints, 3, sizeof(pk_endpoint), 0, list, 1};
 
-/* One request: the endpoints in `failing` (bits) fail; answers the index whose response was sent. */
+/* One request: the endpoints in `failing` (bits) fail; answers the index whose response was sent.
+ */
 static uint32_t request(unsigned failing) {
     uint32_t candidates[3], attempt = 0;
     int tried[3] = {0, 0, 0};
@@ -109,9 +109,10 @@ int main(void) {
     CHECK(request(0) == 1 && strcmp(sent, "b:1") == 0); /* no cookie: inner, and a cookie */
     CHECK(inner_words[2] == 1 && outer_words[2] == 0);  /* each has its own words */
     memcpy(cookie, "c:1", 4);
-    CHECK(request(0) == 2 && sent[0] == '\0'); /* sticks, no new cookie */
+    CHECK(request(0) == 2 && sent[0] == '\0');          /* sticks, no new cookie */
     CHECK(request(4) == 1 && strcmp(sent, "b:1") == 0); /* its endpoint fails: moves, says so */
-    CHECK(request(6) == 0 && strcmp(sent, "a:1") == 0); /* only the cookie of the attempt that won */
+    CHECK(request(6) == 0 &&
+          strcmp(sent, "a:1") == 0); /* only the cookie of the attempt that won */
     CHECK(request(7) == PK_NO_ENDPOINT && sent[0] == '\0');
     memcpy(cookie, "z:9", 4); /* an endpoint that is gone, or forged */
     CHECK(request(0) == 1 && strcmp(sent, "b:1") == 0);

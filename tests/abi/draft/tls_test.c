@@ -1,12 +1,12 @@
 /* TLS as a pk.transport/1-draft, with a toy protocol on a real socket pair.
  *
- *   handshake  reads the hello: server name, protocols. Chooses the certificate, set_protocol; submits the
- *              signature as a job and answers PAUSED; job done: resume; next call: sends the hello, DONE
- *   read       opens one record at a time into the kernel's buffer; a longer one stays inside: the kernel calls again
- *   write      seals; what the socket does not take stays sealed inside and goes first next time
- *   plaintext  kTLS: PK_PLAIN_WRITE, from then on the kernel writes itself
- * Toy: hello "H<name>|<protocol>,<protocol>\n", answer "S<certificate>|<protocol>\n", record "D<digit><bytes + 1>",
- * end "C".
+ *   handshake  reads the hello: server name, protocols. Chooses the certificate, set_protocol;
+ * submits the signature as a job and answers PAUSED; job done: resume; next call: sends the hello,
+ * DONE read       opens one record at a time into the kernel's buffer; a longer one stays inside:
+ * the kernel calls again write      seals; what the socket does not take stays sealed inside and
+ * goes first next time plaintext  kTLS: PK_PLAIN_WRITE, from then on the kernel writes itself Toy:
+ * hello "H<name>|<protocol>,<protocol>\n", answer "S<certificate>|<protocol>\n", record
+ * "D<digit><bytes + 1>", end "C".
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -36,7 +36,9 @@ typedef struct key_job { /* owned memory: nothing of the connection */
 
 static int drops, runs, inside_resume, ktls;
 
-static void sign(void* arg) { ((key_job*)arg)->result = ++runs; }
+static void sign(void* arg) {
+    ((key_job*)arg)->result = ++runs;
+}
 static void signed_now(pk_conn* c, void* arg) {
     toy_state* st = (toy_state*)c->state;
     st->signed_ = 1;
@@ -47,7 +49,9 @@ static void sign_dropped(void* arg) {
     ++drops;
     free(arg);
 }
-static pk_status toy_open(pk_conn* c) { return c->side == PK_SIDE_ACCEPT ? PK_OK : PK_UNSUPPORTED; }
+static pk_status toy_open(pk_conn* c) {
+    return c->side == PK_SIDE_ACCEPT ? PK_OK : PK_UNSUPPORTED;
+}
 
 /* Fills `in`. 0: nothing now, 1: more, -1: the peer's end, -2: an error. */
 static int toy_fill(pk_conn* c) {
@@ -119,7 +123,8 @@ static pk_io toy_read(pk_conn* c, char* into, uint64_t size, uint64_t* n) {
         }
         int got = toy_fill(c);
         if (got == 0) return PK_IO_WANT_READ;
-        if (got < 0) return toy_fail(c, "cut: no close before the end"); /* a truncation is no END */
+        if (got < 0)
+            return toy_fail(c, "cut: no close before the end"); /* a truncation is no END */
     }
     *n = st->plain_size - st->plain_at < size ? st->plain_size - st->plain_at : size;
     memcpy(into, st->plain + st->plain_at, *n);
@@ -163,10 +168,21 @@ static pk_status toy_variable(pk_conn* c, uint32_t index, pk_str* value) {
     *value = str(((toy_state*)c->state)->name);
     return PK_OK;
 }
-static const pk_transport toy = {sizeof(pk_transport), sizeof(toy_state), NULL,
-                                 PK_TRANSPORT_SECURE, 0, toy_open, toy_handshake, toy_read,
-                                 toy_write, toy_close_write, toy_closed, toy_plaintext, toy_serves,
-                                 toy_variables, toy_variable};
+static const pk_transport toy = {sizeof(pk_transport),
+                                 sizeof(toy_state),
+                                 NULL,
+                                 PK_TRANSPORT_SECURE,
+                                 0,
+                                 toy_open,
+                                 toy_handshake,
+                                 toy_read,
+                                 toy_write,
+                                 toy_close_write,
+                                 toy_closed,
+                                 toy_plaintext,
+                                 toy_serves,
+                                 toy_variables,
+                                 toy_variable};
 
 /* ---- The host: one connection ---- */
 static struct fake_conn {
@@ -218,8 +234,17 @@ static void c_fail(pk_conn* c, uint32_t cause, pk_str text) {
     (void)c, (void)cause;
     snprintf(f.failure, sizeof f.failure, "%.*s", (int)text.size, text.data);
 }
-static const pk_conn_api conn_api = {sizeof(pk_conn_api), 0, c_protocols, c_set_protocol, c_none,
-                                     c_none, c_peer, c_resume, c_waker, c_submit, c_fail};
+static const pk_conn_api conn_api = {sizeof(pk_conn_api),
+                                     0,
+                                     c_protocols,
+                                     c_set_protocol,
+                                     c_none,
+                                     c_none,
+                                     c_peer,
+                                     c_resume,
+                                     c_waker,
+                                     c_submit,
+                                     c_fail};
 
 static void start(const char* hello) {
     int fds[2];

@@ -1,4 +1,5 @@
-/* Waits: late wakes, resumes inside the hook, reroute after a wait, 1xx meanwhile, clients that go. */
+/* Waits: late wakes, resumes inside the hook, reroute after a wait, 1xx meanwhile, clients that go.
+ */
 #include "probe.h"
 
 static worker w;
@@ -11,7 +12,9 @@ static void start(void) {
     wakers = (const pk_waker_service*)w.host.get(&w.host, str(PK_WAKER_ID));
     exchange_start(&x, &w, "GET", "/");
 }
-static void finish(void) { exchange_free(&x); }
+static void finish(void) {
+    exchange_free(&x);
+}
 
 /* A late wake, meant for the first wait, meets the second: resumed looks at its own state. */
 static int answer_there;
@@ -39,8 +42,9 @@ static void late_wake_meets_another_wait(void) {
         CHECK(wakers->wake(&w.host, waker) == PK_OK);
     run(&x);
     CHECK(x.origin_asked && x.origin_end);
-    CHECK(strstr(x.calls, "p.request_headers p.resumed p.resumed p.resumed p.resumed "
-                          "p.request_end") != NULL); /* both directions, twice */
+    CHECK(strstr(x.calls,
+                 "p.request_headers p.resumed p.resumed p.resumed p.resumed "
+                 "p.request_end") != NULL); /* both directions, twice */
     origin_head(&x, 200);
     run(&x);
     wakers->wake(&w.host, waker); /* late */
@@ -104,7 +108,8 @@ static void informational_while_waiting(void) {
     finish();
 }
 
-/* Reroute after a wait, from a callback; an instance that has already seen the request stays alone. */
+/* Reroute after a wait, from a callback; an instance that has already seen the request stays alone.
+ */
 static probe shared = {255, NULL, NULL}, fresh = {255, NULL, NULL};
 static void new_route(exchange* to) {
     add_filter(to, "shared", &probe_filter, &shared);
@@ -118,8 +123,7 @@ static void decide(pk_stream* s, void* arg) {
 }
 static pk_verdict reroutes(pk_stream* s, int at, uint32_t d) {
     (void)d;
-    const pk_timer_service* timers =
-        (const pk_timer_service*)w.host.get(&w.host, str(PK_TIMER_ID));
+    const pk_timer_service* timers = (const pk_timer_service*)w.host.get(&w.host, str(PK_TIMER_ID));
     if (at == AT_REQUEST_HEADERS) {
         timers->start(s, 10, decide, NULL, NULL);
         return PK_WAIT;
@@ -142,8 +146,9 @@ static void reroute_after_a_wait(void) {
     origin_head(&x, 200);
     origin_finish(&x);
     CHECK(same(x.request.path, "/canary") && strstr(x.calls, "dropped") == NULL);
-    CHECK(strstr(x.calls, "shared.request_headers p.request_headers p.timer p.resumed "
-                          "fresh.request_headers shared.request_end p.request_end") == x.calls);
+    CHECK(strstr(x.calls,
+                 "shared.request_headers p.request_headers p.timer p.resumed "
+                 "fresh.request_headers shared.request_end p.request_end") == x.calls);
     CHECK(strstr(x.calls, "shared.stream_end p.stream_end fresh.stream_end") != NULL);
     finish();
 }
@@ -156,8 +161,7 @@ static void refuse(pk_stream* s, void* arg) {
 }
 static pk_verdict waits_for_timer(pk_stream* s, int at, uint32_t d) {
     (void)d;
-    const pk_timer_service* timers =
-        (const pk_timer_service*)w.host.get(&w.host, str(PK_TIMER_ID));
+    const pk_timer_service* timers = (const pk_timer_service*)w.host.get(&w.host, str(PK_TIMER_ID));
     if (at != AT_REQUEST_HEADERS) return PK_NEXT;
     timers->start(s, 10, refuse, NULL, NULL);
     return PK_WAIT;

@@ -1,11 +1,12 @@
-/* WebSocket as a pk.tunnel/1-draft: judged, granted, independent half-closes, a goodbye between frames.
+/* WebSocket as a pk.tunnel/1-draft: judged, granted, independent half-closes, a goodbye between
+ * frames.
  *
  *   judge      version and key are there, origin allowed: NEXT; else reply 400, 403
- *   accepted   Sec-WebSocket-Accept fits: set_interest(RESPONSE) when drain notices or size limits are asked for; NEXT
- *   data       follows the frames, takes all; with a goodbye to say: to the end of the frame, emit, finish
- *   end        NEXT: the half-close goes on; the other direction stays
- *   drain      close 1012 to the client at the next frame boundary, now if it stands at one; the rest runs on
- * Toy frames here: one length digit and so many bytes.
+ *   accepted   Sec-WebSocket-Accept fits: set_interest(RESPONSE) when drain notices or size limits
+ * are asked for; NEXT data       follows the frames, takes all; with a goodbye to say: to the end
+ * of the frame, emit, finish end        NEXT: the half-close goes on; the other direction stays
+ *   drain      close 1012 to the client at the next frame boundary, now if it stands at one; the
+ * rest runs on Toy frames here: one length digit and so many bytes.
  */
 #include "probe.h"
 
@@ -91,9 +92,10 @@ static const pk_str* ws_protocols(void* i, uint32_t* count) {
     *count = 1;
     return names;
 }
-static const pk_tunnel websocket = {sizeof(pk_tunnel), sizeof(ws_state), NULL, ws_protocols, ws_judge,
-                                    ws_accepted, ws_data, ws_end, NULL, NULL, ws_limit, ws_drain,
-                                    ws_stream_end};
+static const pk_tunnel websocket = {
+    sizeof(pk_tunnel), sizeof(ws_state), NULL,         ws_protocols, ws_judge,
+    ws_accepted,       ws_data,          ws_end,       NULL,         NULL,
+    ws_limit,          ws_drain,         ws_stream_end};
 static probe observer = {255, NULL, NULL};
 
 static void ask(int with_key) {

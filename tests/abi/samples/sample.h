@@ -27,12 +27,16 @@ typedef struct sample_note {
     pk_note note;
 } sample_note;
 
-#define SAMPLE_NOTE(magic_, size_, major, minor, name_, build, needs_)                          \
+#define SAMPLE_NOTE(magic_, size_, major, minor, name_, build, needs_)                            \
     __attribute__((section(".note.pkernel"), used, aligned(4))) static const sample_note note = { \
-        sizeof PKERNEL_NOTE_OWNER, sizeof(pk_note), PKERNEL_NOTE_TYPE, PKERNEL_NOTE_OWNER,      \
+        sizeof PKERNEL_NOTE_OWNER,                                                                \
+        sizeof(pk_note),                                                                          \
+        PKERNEL_NOTE_TYPE,                                                                        \
+        PKERNEL_NOTE_OWNER,                                                                       \
         {magic_, size_, major, minor, name_, "1.2.3", build, needs_}}
 
-#define SAMPLE_STR(s) {s, sizeof(s) - 1}
+#define SAMPLE_STR(s) \
+    { s, sizeof(s) - 1 }
 #define SAMPLE_EXPORT __attribute__((visibility("default")))
 
 static inline int sample_is(pk_str id, const char* text) {

@@ -17,7 +17,9 @@ class Judge(unittest.TestCase):
 
     def test_values_regexes_and_the_whole_line(self):
         log = b'{"status": 504, "end_reason": "response_timeout", "path": "/a"}\n'
-        self.assertEqual(self.judge(log, '{"status": 504, "end_reason": "~timeout$", "*": "~/a"}'), [])
+        self.assertEqual(
+            self.judge(log, '{"status": 504, "end_reason": "~timeout$", "*": "~/a"}'), []
+        )
         self.assertEqual(len(self.judge(log, '{"status": 502}', '{"no": "~^x$"}')), 2)
 
     def test_what_is_no_line_of_json_is_told(self):

@@ -85,13 +85,15 @@ class Conversations(unittest.TestCase):
     def test_bytes_that_the_conversation_does_not_tell_of_fail_it(self):
         steps = SIMPLE.split("  origin <")[0] + '  origin : 1 connection\n'
         (_, bad), text = play(steps)
-        self.assertGreaterEqual(bad, 1)   # the toy may be too slow for one of the two
+        self.assertGreaterEqual(bad, 1)  # the toy may be too slow for one of the two
         self.assertIn("received what the conversation does not tell of", text)
 
     def test_silence_is_bounded(self):
         os.environ["PKRIG_SLOW"] = "1"
         steps = SIMPLE.replace("client < 200 kept", "client < 200 kept within 50ms")
-        (_, bad), text = play(steps.replace("  origin > HTTP/1.1 200 OK⏎Content-Length: 2⏎X-A: b⏎⏎ok\n", ""))
+        (_, bad), text = play(
+            steps.replace("  origin > HTTP/1.1 200 OK⏎Content-Length: 2⏎X-A: b⏎⏎ok\n", "")
+        )
         self.assertEqual(bad, 2)
         self.assertIn("nothing within", text)
 

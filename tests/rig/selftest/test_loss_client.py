@@ -15,8 +15,15 @@ class Kinds(unittest.TestCase):
         self.addCleanup(self.origin.__exit__)
 
     def lose(self, path, kind, **more):
-        plan = {"port": self.origin.port, "path": path, "seconds": 0.15, "rate": 200,
-                "keep_alive": 2, "connecting": 1, **more}
+        plan = {
+            "port": self.origin.port,
+            "path": path,
+            "seconds": 0.15,
+            "rate": 200,
+            "keep_alive": 2,
+            "connecting": 1,
+            **more,
+        }
         result = run(Plan(**plan))
         self.assertEqual(result["sent"], sum(result[k] for k in KINDS))
         self.assertGreater(result[kind], 0, result)
@@ -28,10 +35,16 @@ class Kinds(unittest.TestCase):
         self.assertGreater(result["by_method"]["POST ok"], 0)
 
     def test_each_kind(self):
-        for path, kind in (("/rst-before", "reset"), ("/close-before", "closed_first"),
-                           ("/fin-cl", "short_body"), ("/fin-chunk", "short_body"),
-                           ("/rst-body", "short_body"), ("/nothing", "wrong_status"),
-                           ("/garbage", "malformed"), ("/stale?fin=1", "closed_reused")):
+        for path, kind in (
+            ("/rst-before", "reset"),
+            ("/close-before", "closed_first"),
+            ("/fin-cl", "short_body"),
+            ("/fin-chunk", "short_body"),
+            ("/rst-body", "short_body"),
+            ("/nothing", "wrong_status"),
+            ("/garbage", "malformed"),
+            ("/stale?fin=1", "closed_reused"),
+        ):
             with self.subTest(path):
                 result = self.lose(path, kind, connecting=0)
                 self.assertEqual(result["sent"], result["ok"] + result[kind], result)

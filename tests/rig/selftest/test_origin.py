@@ -40,11 +40,18 @@ class Faults(unittest.TestCase):
 
     def test_ends(self):
         for path, end, tail in (
-                ("/rst-hdr", "rst", b"Content-Le"), ("/rst-body", "rst", b"0123456789"),
-                ("/rst-before", "rst", b""), ("/close-before", "fin", b""),
-                ("/fin-cl", "fin", b"0123456789"), ("/fin-chunk", "fin", b"0123456789\r\n"),
-                ("/garbage", "fin", b"all\r\n\r\n"), ("/early-rst", "rst", b"too big"),
-                ("/417", "fin", b"no"), ("/cl-long", "fin", b"ok"), ("/stale-now", "fin", b"ok")):
+            ("/rst-hdr", "rst", b"Content-Le"),
+            ("/rst-body", "rst", b"0123456789"),
+            ("/rst-before", "rst", b""),
+            ("/close-before", "fin", b""),
+            ("/fin-cl", "fin", b"0123456789"),
+            ("/fin-chunk", "fin", b"0123456789\r\n"),
+            ("/garbage", "fin", b"all\r\n\r\n"),
+            ("/early-rst", "rst", b"too big"),
+            ("/417", "fin", b"no"),
+            ("/cl-long", "fin", b"ok"),
+            ("/stale-now", "fin", b"ok"),
+        ):
             with self.subTest(path):
                 sock = self.connect()
                 ask(sock, path)

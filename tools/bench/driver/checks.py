@@ -14,24 +14,38 @@ def of(scenario, results):
     found = []
 
     def check(what, value, target, interval=None):
-        found.append({"what": what, "value": value, "interval": interval, "target": target,
-                      "verdict": stats.verdict(value, target)})
+        found.append(
+            {
+                "what": what,
+                "value": value,
+                "interval": interval,
+                "target": target,
+                "verdict": stats.verdict(value, target),
+            }
+        )
 
     if scenario.target is not None and "ratio" in ours:
         check("ratio to nginx", ours["ratio"], scenario.target, ours["ratio_interval"])
     if scenario.kind == "rate" and "haproxy" in results:
         pairs = stats.ratios(ours["samples"], results["haproxy"]["samples"])
-        check("ratio to haproxy", stats.median(pairs), scenario.target,
-              list(stats.interval(pairs)))
+        check("ratio to haproxy", stats.median(pairs), scenario.target, list(stats.interval(pairs)))
     if scenario.figure_max is not None:
         check(scenario.unit, ours["figure"], scenario.figure_max, ours["interval"])
     if scenario.kind == "routes":
-        check("ratio to own S1", ours["to_own_s1"], scenarios.ROUTES_TO_OWN_S1_MAX,
-              ours["to_own_s1_interval"])
+        check(
+            "ratio to own S1",
+            ours["to_own_s1"],
+            scenarios.ROUTES_TO_OWN_S1_MAX,
+            ours["to_own_s1_interval"],
+        )
         check("start, s", ours["start_s"], scenarios.ROUTES_START_S_MAX)
         check("memory, MB", ours["memory"] / 1e6, scenarios.ROUTES_MEMORY_MAX / 1e6)
     if AGAINST in results:  # No promise: what a change did.
         pairs = stats.ratios(ours["samples"], results[AGAINST]["samples"])
-        check("ratio to the build in --against", stats.median(pairs), None,
-              list(stats.interval(pairs)))
+        check(
+            "ratio to the build in --against",
+            stats.median(pairs),
+            None,
+            list(stats.interval(pairs)),
+        )
     return found

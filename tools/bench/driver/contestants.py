@@ -23,8 +23,12 @@ class Contestant:
     package = None  # The Debian package that brings it.
 
     def available(self):
-        return subprocess.run(["sh", "-c", f"command -v {self.binary()}"],
-                              capture_output=True).returncode == 0
+        return (
+            subprocess.run(
+                ["sh", "-c", f"command -v {self.binary()}"], capture_output=True
+            ).returncode
+            == 0
+        )
 
     def binary(self):
         return self.name

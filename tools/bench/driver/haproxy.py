@@ -46,8 +46,12 @@ class Haproxy(Contestant):
             lines = folder / "routes.map"
             lines.write_text("".join(f"{prefix} app\n" for prefix in route_prefixes()))
             choice = f"use_backend %[path,map_beg({lines})]"
-        return CONFIG.format(port=port, origin=origin, choice=choice,
-                             forwarded=FORWARDED if variant == "forwarded" else "")
+        return CONFIG.format(
+            port=port,
+            origin=origin,
+            choice=choice,
+            forwarded=FORWARDED if variant == "forwarded" else "",
+        )
 
     def command(self, config, folder):
         return ["haproxy", "-db", "-f", config]

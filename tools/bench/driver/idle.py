@@ -38,5 +38,11 @@ def run(start, contestants, scenario, load_cpu, times, progress):
                 samples[contestant.name].append(bytes_per_connection(running, scenario, load_cpu))
             finally:
                 running.stop()
-    return {name: {"figure": stats.median(values), "interval": list(stats.interval(values)),
-                   "samples": values} for name, values in samples.items()}
+    return {
+        name: {
+            "figure": stats.median(values),
+            "interval": list(stats.interval(values)),
+            "samples": values,
+        }
+        for name, values in samples.items()
+    }

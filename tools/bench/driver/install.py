@@ -11,11 +11,11 @@ def packages(names):
     # A package must not start its service: it would take port 80 and our CPUs.
     for command in (["apt-get", "update", "-qq"], ["env", "RUNLEVEL=1", *install]):
         try:
-            subprocess.run(prefix + command, check=True, env=environment,
-                           stdout=subprocess.DEVNULL)
+            subprocess.run(prefix + command, check=True, env=environment, stdout=subprocess.DEVNULL)
         except (OSError, subprocess.CalledProcessError):
-            raise SystemExit("bench: cannot install; as root: apt-get install -y "
-                             + " ".join(names)) from None
+            raise SystemExit(
+                "bench: cannot install; as root: apt-get install -y " + " ".join(names)
+            ) from None
 
 
 def ensure(contestants, asked):
@@ -26,6 +26,10 @@ def ensure(contestants, asked):
         print(f"installing: {' '.join(names)}", flush=True)
         packages(names)
     elif missing:
-        print("not installed, left out: " + " ".join(c.package for c in missing)
-              + " (--install installs)", flush=True)
+        print(
+            "not installed, left out: "
+            + " ".join(c.package for c in missing)
+            + " (--install installs)",
+            flush=True,
+        )
     return [contestant for contestant in contestants if contestant.available()]

@@ -23,9 +23,15 @@ class Course:
         arguments = list(scenario.load)
         if scenario.variant == "routes":
             arguments += ["--routes", scenarios.ROUTES]
-        sample = tools.load(contestant.port, self.load_cpu, *arguments,
-                            "--seconds", seconds or scenario.seconds,
-                            "--account", ",".join(map(str, pids)))
+        sample = tools.load(
+            contestant.port,
+            self.load_cpu,
+            *arguments,
+            "--seconds",
+            seconds or scenario.seconds,
+            "--account",
+            ",".join(map(str, pids)),
+        )
         elapsed = time.monotonic() - began
         own_s = (processes.cpu_ns(pids) - own) / 1e9
         user, system = (b - a for a, b in zip(ticks, processes.cpu_split_ticks(pids)))
@@ -53,7 +59,9 @@ def summary(scenario, samples, reference):
     figures = [scenarios.figure(scenario, sample) for sample in samples]
     low, high = stats.interval(figures)
     result = {
-        "figure": stats.median(figures), "interval": [low, high], "samples": figures,
+        "figure": stats.median(figures),
+        "interval": [low, high],
+        "samples": figures,
         "rps": stats.median([sample["rps"] for sample in samples]),
         "user_share": statistics.mean(sample["user_share"] for sample in samples),
     }

@@ -59,11 +59,17 @@ class Nginx(Contestant):
 
     def config(self, variant, port, origin, folder):
         prefixes = route_prefixes() if variant == "routes" else ["/"]
-        locations = "\n".join(f"        location {prefix} {{ proxy_pass http://app; }}"
-                              for prefix in prefixes)
-        return CONFIG.format(folder=folder, port=port, origin=origin, locations=locations,
-                             user="user root;" if os.getuid() == 0 else "",
-                             forwarded=FORWARDED if variant == "forwarded" else "")
+        locations = "\n".join(
+            f"        location {prefix} {{ proxy_pass http://app; }}" for prefix in prefixes
+        )
+        return CONFIG.format(
+            folder=folder,
+            port=port,
+            origin=origin,
+            locations=locations,
+            user="user root;" if os.getuid() == 0 else "",
+            forwarded=FORWARDED if variant == "forwarded" else "",
+        )
 
     def command(self, config, folder):
         return ["nginx", "-p", folder, "-e", folder / "error.log", "-c", config]

@@ -31,10 +31,18 @@ class Pkernel(Contestant):
     def config(self, variant, port, origin, folder):
         filters = "filters: [ forwarded ], " if variant == "forwarded" else ""
         prefixes = route_prefixes() if variant == "routes" else ["/"]
-        routes = "\n".join(f"  - {{ match: {{ path: {prefix} }}, {filters}forward: app }}"
-                           for prefix in prefixes)
+        routes = "\n".join(
+            f"  - {{ match: {{ path: {prefix} }}, {filters}forward: app }}" for prefix in prefixes
+        )
         return CONFIG.format(port=port, origin=origin, routes=routes)
 
     def command(self, config, folder):
-        return [self.binary(), "--plugins-dir", self.build / "plugins", "--config", config,
-                "--workers", "1"]
+        return [
+            self.binary(),
+            "--plugins-dir",
+            self.build / "plugins",
+            "--config",
+            config,
+            "--workers",
+            "1",
+        ]

@@ -31,8 +31,12 @@ def start(command, cpu, log=None, **options):
     if log is not None:
         sink = open(log, "ab")
         output = {"stdout": sink, "stderr": sink}
-    process = subprocess.Popen([str(word) for word in command], preexec_fn=prepare,
-                               start_new_session=True, **(output | options))
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        preexec_fn=prepare,
+        start_new_session=True,
+        **(output | options),
+    )
     if log is not None:
         sink.close()
     _running.append(process)

@@ -15,8 +15,10 @@ def run(contestant, scenario, cpus, callgrind):
         raise SystemExit(f"bench: no {contestant.binary()} to profile")
     tool = "valgrind" if callgrind else "perf"
     if shutil.which(tool) is None:
-        raise SystemExit(f"bench: no {tool}; as root: apt-get install -y "
-                         + ("valgrind" if callgrind else "linux-perf"))
+        raise SystemExit(
+            f"bench: no {tool}; as root: apt-get install -y "
+            + ("valgrind" if callgrind else "linux-perf")
+        )
     folder = tools.BUILD.parent
     place = session.Session([contestant], cpus, 1, tools.REPOSITORY)
     try:
@@ -36,20 +38,50 @@ def _perf(place, contestant, scenario, cpus, folder):
     running = place.start(contestant, scenario.variant)
     data = folder / f"profile-{scenario.id}.data"
     recorder = subprocess.Popen(
-        ["perf", "record", "-q", "-F", "2999", "-g", "-o", str(data),
-         "-p", ",".join(map(str, running.pids()))], stderr=subprocess.DEVNULL)
+        [
+            "perf",
+            "record",
+            "-q",
+            "-F",
+            "2999",
+            "-g",
+            "-o",
+            str(data),
+            "-p",
+            ",".join(map(str, running.pids())),
+        ],
+        stderr=subprocess.DEVNULL,
+    )
     time.sleep(0.5)
     sample = _load(running, scenario, cpus[1], "--seconds", 4)
     recorder.terminate()
     recorder.wait(30)
     text = folder / f"profile-{scenario.id}.txt"
     with open(text, "w", encoding="utf-8") as sink:
-        subprocess.run(["perf", "report", "-i", str(data), "--stdio", "--no-children", "-g", "none",
-                        "--percent-limit", "0.3", "--sort", "dso,symbol"],
-                       stdout=sink, stderr=subprocess.DEVNULL, check=True)
+        subprocess.run(
+            [
+                "perf",
+                "report",
+                "-i",
+                str(data),
+                "--stdio",
+                "--no-children",
+                "-g",
+                "none",
+                "--percent-limit",
+                "0.3",
+                "--sort",
+                "dso,symbol",
+            ],
+            stdout=sink,
+            stderr=subprocess.DEVNULL,
+            check=True,
+        )
     print("".join(text.read_text().splitlines(keepends=True)[:60]))
-    print(f"{sample['requests'] / sample['seconds']:,.0f} requests/s under perf."
-          f" Whole: {text}; call graph: perf report -i {data}")
+    print(
+        f"{sample['requests'] / sample['seconds']:,.0f} requests/s under perf."
+        f" Whole: {text}; call graph: perf report -i {data}"
+    )
 
 
 def _callgrind(place, contestant, scenario, cpus, folder):
@@ -84,5 +116,10 @@ class _Wrapped:
         return self.inner.config(*arguments)
 
     def command(self, config, folder):
-        return ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.output}",
-                *self.inner.command(config, folder), "--single-process"]
+        return [
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={self.output}",
+            *self.inner.command(config, folder),
+            "--single-process",
+        ]

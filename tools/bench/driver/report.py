@@ -18,11 +18,15 @@ def write(folder, name, report):
     if target.exists():
         earlier = json.loads(target.read_text())
         if _same_machine(earlier["machine"], report["machine"]):
-            report = dict(report, versions=earlier["versions"] | report["versions"],
-                          scenarios=earlier["scenarios"] | report["scenarios"])
+            report = dict(
+                report,
+                versions=earlier["versions"] | report["versions"],
+                scenarios=earlier["scenarios"] | report["scenarios"],
+            )
     order = [scenario.id for scenario in scenarios.ALL]
-    report["scenarios"] = {key: report["scenarios"][key] for key in order
-                           if key in report["scenarios"]}
+    report["scenarios"] = {
+        key: report["scenarios"][key] for key in order if key in report["scenarios"]
+    }
     target.write_text(json.dumps(_rounded(report), indent=1, ensure_ascii=False) + "\n")
     drawing = folder / f"{name}.svg"
     drawing.write_text(picture.draw(report))

@@ -23,8 +23,10 @@ def starts(start, contestants, progress):
                     memory[contestant.name].append(processes.rss_bytes(running.pids()))
             finally:
                 running.stop()
-    return {name: {"start_s": stats.median(times[name]), "memory": stats.median(memory[name])}
-            for name in times}
+    return {
+        name: {"start_s": stats.median(times[name]), "memory": stats.median(memory[name])}
+        for name in times
+    }
 
 
 def to_one_route(course, scenario, times, contestant, one_route):
@@ -34,8 +36,10 @@ def to_one_route(course, scenario, times, contestant, one_route):
     for turn in range(times):
         course.progress(f"S14 to own S1 {turn + 1}/{times} {contestant.name}")
         order = [(contestant, scenario), (one_route, plain)]
-        figures = [scenarios.figure(plain, course.sample(*each))
-                   for each in (order if turn % 2 else order[::-1])]
+        figures = [
+            scenarios.figure(plain, course.sample(*each))
+            for each in (order if turn % 2 else order[::-1])
+        ]
         many, one = figures if turn % 2 else figures[::-1]
         pairs.append(many / one)
     return {"to_own_s1": stats.median(pairs), "to_own_s1_interval": list(stats.interval(pairs))}

@@ -8,36 +8,78 @@ from typing import Optional
 class Scenario:
     id: str
     title: str
-    unit: str                       # Of the figure; lower is better.
+    unit: str  # Of the figure; lower is better.
     target: Optional[float] = None  # Of the ratio to nginx in the same run.
     figure_max: Optional[float] = None  # Of our figure itself.
-    kind: str = "cpu"               # cpu, rate, idle or routes: which measurement it is.
-    variant: str = "plain"          # Which config each contestant gets.
-    load: tuple = ()                # Arguments of bench_load.
+    kind: str = "cpu"  # cpu, rate, idle or routes: which measurement it is.
+    variant: str = "plain"  # Which config each contestant gets.
+    load: tuple = ()  # Arguments of bench_load.
     seconds: float = 1.0
 
 
 ALL = [
     Scenario("S1", "keep-alive, 1 KB", "µs", 0.82, load=("--connections", 64, "--size", 1024)),
-    Scenario("S1f", "S1 with X-Forwarded-*", "µs", 0.85, variant="forwarded",
-             load=("--connections", 64, "--size", 1024, "--forwarded")),
-    Scenario("S1r", "S1 at 8,000 requests/s: p99", "µs", 1.0, kind="rate", seconds=2.0,
-             load=("--connections", 64, "--size", 1024, "--rate", 8000)),
-    Scenario("S2", "client Connection: close", "µs", 0.80,
-             load=("--connections", 64, "--size", 1024, "--close")),
+    Scenario(
+        "S1f",
+        "S1 with X-Forwarded-*",
+        "µs",
+        0.85,
+        variant="forwarded",
+        load=("--connections", 64, "--size", 1024, "--forwarded"),
+    ),
+    Scenario(
+        "S1r",
+        "S1 at 8,000 requests/s: p99",
+        "µs",
+        1.0,
+        kind="rate",
+        seconds=2.0,
+        load=("--connections", 64, "--size", 1024, "--rate", 8000),
+    ),
+    Scenario(
+        "S2",
+        "client Connection: close",
+        "µs",
+        0.80,
+        load=("--connections", 64, "--size", 1024, "--close"),
+    ),
     Scenario("S3", "100 KB response", "µs", 0.60, load=("--connections", 64, "--size", 102400)),
-    Scenario("S4", "10 MB response, per GB", "ms", 0.45, seconds=1.5,
-             load=("--connections", 16, "--size", 10485760)),
-    Scenario("S11", "POST 64 KB", "µs", 0.90, variant="post",
-             load=("--connections", 64, "--size", 1024, "--post", 65536)),
-    Scenario("S13", "an idle keep-alive connection", "bytes", figure_max=1024, kind="idle",
-             load=("--connections", 8000, "--size", 1024)),
-    Scenario("S14", "10,000 routes", "µs", kind="routes", variant="routes",
-             load=("--connections", 64, "--size", 1024)),
+    Scenario(
+        "S4",
+        "10 MB response, per GB",
+        "ms",
+        0.45,
+        seconds=1.5,
+        load=("--connections", 16, "--size", 10485760),
+    ),
+    Scenario(
+        "S11",
+        "POST 64 KB",
+        "µs",
+        0.90,
+        variant="post",
+        load=("--connections", 64, "--size", 1024, "--post", 65536),
+    ),
+    Scenario(
+        "S13",
+        "an idle keep-alive connection",
+        "bytes",
+        figure_max=1024,
+        kind="idle",
+        load=("--connections", 8000, "--size", 1024),
+    ),
+    Scenario(
+        "S14",
+        "10,000 routes",
+        "µs",
+        kind="routes",
+        variant="routes",
+        load=("--connections", 64, "--size", 1024),
+    ),
 ]
 
 ROUTES = 10_000
-ROUTES_TO_OWN_S1_MAX = 1.05   # S14, of ours, to our own S1.
+ROUTES_TO_OWN_S1_MAX = 1.05  # S14, of ours, to our own S1.
 ROUTES_START_S_MAX = 0.12
 ROUTES_MEMORY_MAX = 40e6
 
@@ -46,8 +88,10 @@ def chosen(names):
     known = {scenario.id.lower(): scenario for scenario in ALL}
     unknown = [name for name in names if name.lower() not in known]
     if unknown:
-        raise SystemExit(f"bench: no scenario {', '.join(unknown)}; there are "
-                         + ", ".join(scenario.id for scenario in ALL))
+        raise SystemExit(
+            f"bench: no scenario {', '.join(unknown)}; there are "
+            + ", ".join(scenario.id for scenario in ALL)
+        )
     return [known[name.lower()] for name in names] if names else list(ALL)
 
 

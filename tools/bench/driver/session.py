@@ -8,8 +8,18 @@ import sys
 import tempfile
 import time
 
-from driver import (checks, contestants, idle, machine, measure, processes, routes, syscalls,
-                    table, tools)
+from driver import (
+    checks,
+    contestants,
+    idle,
+    machine,
+    measure,
+    processes,
+    routes,
+    syscalls,
+    table,
+    tools,
+)
 
 
 class Progress:
@@ -52,20 +62,30 @@ class Session:
         about = machine.describe(self.repository)
         foreign = 0.0
         if scenario.kind == "idle":
-            results = idle.run(self.start, self.entrants, scenario, self.cpus[1],
-                               min(self.times, 3), self.progress)
+            results = idle.run(
+                self.start, self.entrants, scenario, self.cpus[1], min(self.times, 3), self.progress
+            )
         elif scenario.kind == "routes":
-            results = routes.run(self.start, self.entrants, scenario, self.cpus, self.times,
-                                 self.progress)
+            results = routes.run(
+                self.start, self.entrants, scenario, self.cpus, self.times, self.progress
+            )
         else:
             results, foreign = self._requests(scenario)
         self.progress.clear()
-        return {"id": scenario.id, "title": scenario.title, "unit": scenario.unit,
-                "target": scenario.target, "figure_max": scenario.figure_max,
-                "date": about["date"], "commit": about["commit"],
-                "alternations": self.times, "foreign_share": foreign,
-                "seconds": time.monotonic() - began, "contestants": results,
-                "checks": checks.of(scenario, results)}
+        return {
+            "id": scenario.id,
+            "title": scenario.title,
+            "unit": scenario.unit,
+            "target": scenario.target,
+            "figure_max": scenario.figure_max,
+            "date": about["date"],
+            "commit": about["commit"],
+            "alternations": self.times,
+            "foreign_share": foreign,
+            "seconds": time.monotonic() - began,
+            "contestants": results,
+            "checks": checks.of(scenario, results),
+        }
 
     def _requests(self, scenario):
         with contextlib.ExitStack() as stack:
@@ -83,12 +103,14 @@ class Session:
                 results[name]["rss"] = processes.rss_bytes(contestant.pids())
                 if scenario.id == "S1":
                     self.progress(f"{scenario.id} system calls of {name}")
-                    counted = syscalls.per_request(contestant, scenario, self.cpus[1],
-                                                   contestant.folder / "syscalls")
+                    counted = syscalls.per_request(
+                        contestant, scenario, self.cpus[1], contestant.folder / "syscalls"
+                    )
                     if counted:
                         results[name]["syscalls"] = counted
-            foreign = statistics.mean(sample["foreign_share"]
-                                      for each in samples.values() for sample in each)
+            foreign = statistics.mean(
+                sample["foreign_share"] for each in samples.values() for sample in each
+            )
             return results, foreign
 
 

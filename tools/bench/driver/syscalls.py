@@ -10,9 +10,11 @@ import time
 from driver import tools
 
 # perf counts the total, and these by name: each name costs time to attach.
-NAMED = ("recvfrom recvmsg read readv sendto sendmsg write writev splice sendfile64 epoll_wait "
-         "epoll_pwait epoll_ctl accept4 connect socket close setsockopt shutdown futex "
-         "timerfd_settime getsockopt ioctl").split()
+NAMED = (
+    "recvfrom recvmsg read readv sendto sendmsg write writev splice sendfile64 epoll_wait "
+    "epoll_pwait epoll_ctl accept4 connect socket close setsockopt shutdown futex "
+    "timerfd_settime getsockopt ioctl"
+).split()
 REQUESTS = 20_000
 REQUESTS_TRACED = 4_000
 
@@ -20,19 +22,33 @@ REQUESTS_TRACED = 4_000
 def per_request(contestant, scenario, load_cpu, report_file):
     """{"total": 4.1, "by": {"recvfrom": 2.0, ...}, "tool": "perf"}, or None without a tool."""
     for tool, command, requests, read in (
-            ("perf", _perf, REQUESTS, _read_perf),
-            ("strace", _strace, REQUESTS_TRACED, _read_strace)):
+        ("perf", _perf, REQUESTS, _read_perf),
+        ("strace", _strace, REQUESTS_TRACED, _read_strace),
+    ):
         if shutil.which(tool) is None:
             continue
-        counts = _count(command(contestant.pids(), report_file), contestant, scenario, load_cpu,
-                        requests, report_file, read)
+        counts = _count(
+            command(contestant.pids(), report_file),
+            contestant,
+            scenario,
+            load_cpu,
+            requests,
+            report_file,
+            read,
+        )
         if not counts:
             continue
         total = counts.pop("", 0) or sum(counts.values())
-        by = {name: round(count / requests, 3) for name, count in counts.items()
-              if count / requests >= 0.005}
-        return {"total": round(total / requests, 2), "tool": tool,
-                "by": dict(sorted(by.items(), key=lambda item: -item[1]))}
+        by = {
+            name: round(count / requests, 3)
+            for name, count in counts.items()
+            if count / requests >= 0.005
+        }
+        return {
+            "total": round(total / requests, 2),
+            "tool": tool,
+            "by": dict(sorted(by.items(), key=lambda item: -item[1])),
+        }
     return None
 
 
@@ -52,8 +68,18 @@ def _count(command, contestant, scenario, load_cpu, requests, report_file, read)
 
 def _perf(pids, report_file):
     events = ["raw_syscalls:sys_enter"] + [f"syscalls:sys_enter_{name}" for name in NAMED]
-    return ["perf", "stat", "-x", ",", "-o", str(report_file), "-e", ",".join(events),
-            "-p", ",".join(map(str, pids))]
+    return [
+        "perf",
+        "stat",
+        "-x",
+        ",",
+        "-o",
+        str(report_file),
+        "-e",
+        ",".join(events),
+        "-p",
+        ",".join(map(str, pids)),
+    ]
 
 
 def _read_perf(report):

@@ -11,16 +11,20 @@ def number(value):
 
 def _row(scenario, name, result):
     low, high = result["interval"]
-    parts = [f"  {name:14} {number(result['figure']):>7} {scenario['unit']:5}"
-             f" [{number(low)}, {number(high)}]".ljust(46)]
+    parts = [
+        f"  {name:14} {number(result['figure']):>7} {scenario['unit']:5}"
+        f" [{number(low)}, {number(high)}]".ljust(46)
+    ]
     if "ratio" in result:
         low, high = result["ratio_interval"]
         parts.append(f"ratio {result['ratio']:.3f} [{low:.3f}, {high:.3f}]")
     else:
         parts.append(" " * 26)
     if "p50_us" in result:
-        parts.append(f"p50 {result['p50_us']:.0f} µs, p99 {result['p99_us']:.0f} µs,"
-                     f" CPU {result['cpu_us']:.2f} µs")
+        parts.append(
+            f"p50 {result['p50_us']:.0f} µs, p99 {result['p99_us']:.0f} µs,"
+            f" CPU {result['cpu_us']:.2f} µs"
+        )
     elif "rps" in result:
         parts.append(f"{result['rps']:>8,.0f}/s, {result['user_share']:.0%} user")
     if "syscalls" in result:
@@ -28,8 +32,10 @@ def _row(scenario, name, result):
     if "rss" in result:
         parts.append(f"RSS {result['rss'] / 1e6:.1f} MB")
     if "start_s" in result:
-        parts.append(f"start {result['start_s']:.3f} s, {result['memory'] / 1e6:.1f} MB,"
-                     f" to own S1 {result['to_own_s1']:.3f}")
+        parts.append(
+            f"start {result['start_s']:.3f} s, {result['memory'] / 1e6:.1f} MB,"
+            f" to own S1 {result['to_own_s1']:.3f}"
+        )
     return "  ".join(parts).rstrip()
 
 
@@ -52,6 +58,8 @@ def scenario_lines(scenario):
     if scenario["foreign_share"] > FOREIGN_MAX:
         latency = any("p99_us" in result for result in scenario["contestants"].values())
         trusted = "latency says nothing" if latency else "only the ratios are to be trusted"
-        lines.append(f"  NOTE others used {scenario['foreign_share']:.0%} of the proxy's CPU"
-                     f" meanwhile: {trusted}")
+        lines.append(
+            f"  NOTE others used {scenario['foreign_share']:.0%} of the proxy's CPU"
+            f" meanwhile: {trusted}"
+        )
     return lines

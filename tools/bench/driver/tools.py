@@ -28,15 +28,17 @@ def build():
 def _quiet(command):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     if done.returncode != 0:
-        raise SystemExit(f"bench: {' '.join(map(str, command))} failed:\n"
-                         f"{done.stdout}{done.stderr}")
+        raise SystemExit(
+            f"bench: {' '.join(map(str, command))} failed:\n" f"{done.stdout}{done.stderr}"
+        )
 
 
 def start_backend(cpu):
     """The origin, and its port."""
     port = processes.free_port()
-    backend = processes.start([BUILD / "bench/bench_backend", port], cpu,
-                              stdout=subprocess.PIPE, text=True)
+    backend = processes.start(
+        [BUILD / "bench/bench_backend", port], cpu, stdout=subprocess.PIPE, text=True
+    )
     if backend.stdout.readline() != "ready\n":
         raise Failed("the backend did not start")
     return backend, port
@@ -60,8 +62,10 @@ def load(port, cpu, *arguments):
         raise Failed(f"bench_load ended with {process.returncode}: {output.strip()}")
     sample = json.loads(output)
     if sample["errors"] or sample["wrong"]:
-        raise Failed(f"{sample['errors']} errors and {sample['wrong']} wrong answers; the first: "
-                     + sample["first_failure"])
+        raise Failed(
+            f"{sample['errors']} errors and {sample['wrong']} wrong answers; the first: "
+            + sample["first_failure"]
+        )
     if sample["requests"] == 0:
         raise Failed("no request was completed")
     return sample

@@ -175,8 +175,10 @@ public:
             const int count = ::epoll_wait(epoll_, events, 512, -1);
             for (int i = 0; i < count; ++i) {
                 const int fd = events[i].data.fd;
-                if (fd == listener_) accept_all();
-                else if (!clients_[fd]->advance(events[i].events)) clients_[fd].reset();
+                if (fd == listener_)
+                    accept_all();
+                else if (!clients_[fd]->advance(events[i].events))
+                    clients_[fd].reset();
             }
         }
     }

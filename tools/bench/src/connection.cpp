@@ -36,8 +36,7 @@ bool field(std::string_view line, std::string_view name, std::string_view& value
 
 }  // namespace
 
-connection::connection(shared_state& shared, std::uint32_t index)
-    : shared_(shared), index_(index) {
+connection::connection(shared_state& shared, std::uint32_t index) : shared_(shared), index_(index) {
     const options& opts = shared_.opts;
     request_ = opts.post > 0 ? "POST " : "GET ";
     route_at_ = request_.size() + 4;
@@ -113,9 +112,9 @@ bool connection::send_rest() {
     while (sent_ < total) {
         const std::size_t head_sent = std::min(sent_, request_.size());
         const std::size_t body_sent = sent_ - head_sent;
-        iovec parts[2] = {{request_.data() + head_sent, request_.size() - head_sent},
-                          {const_cast<char*>(shared_.bodies.at(body_sent)),
-                           shared_.opts.post - body_sent}};
+        iovec parts[2] = {
+            {request_.data() + head_sent, request_.size() - head_sent},
+            {const_cast<char*>(shared_.bodies.at(body_sent)), shared_.opts.post - body_sent}};
         msghdr message{};
         message.msg_iov = parts;
         message.msg_iovlen = shared_.opts.post > 0 ? 2 : 1;

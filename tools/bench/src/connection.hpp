@@ -77,10 +77,10 @@ private:
     std::size_t id_at_ = 0, route_at_ = 0;
     std::size_t sent_ = 0;  // Of head and body together.
 
-    std::string head_;        // A response head, only while it is incomplete.
+    std::string head_;  // A response head, only while it is incomplete.
     bool head_done_ = false;
-    bool last_ = false;       // The response said `Connection: close`.
-    bool ended_ = false;      // The whole response is here; only the close is awaited.
+    bool last_ = false;   // The response said `Connection: close`.
+    bool ended_ = false;  // The whole response is here; only the close is awaited.
     std::size_t body_at_ = 0, body_size_ = 0;
 
     bool wrong_ = false;

@@ -42,7 +42,9 @@ generator::generator(const options& opts)
         connections_.push_back(std::make_unique<connection>(shared_, i));
 }
 
-generator::~generator() { ::close(shared_.epoll); }
+generator::~generator() {
+    ::close(shared_.epoll);
+}
 
 result generator::run() {
     now_ = read_clock(CLOCK_MONOTONIC);
@@ -84,8 +86,10 @@ generator::snapshot generator::look() const {
 
 void generator::start_all() {
     for (std::uint32_t i = 0; i < connections_.size(); ++i) {
-        if (open_loop()) free_.push_back(i);
-        else start(i);
+        if (open_loop())
+            free_.push_back(i);
+        else
+            start(i);
     }
 }
 
@@ -121,8 +125,10 @@ void generator::wait_for_events() {
         if (outcome == progress::complete) completed(index);
         if (outcome == progress::failed) {
             failed(conn);
-            if (open_loop()) free_.push_back(index);
-            else if (!stopping_ && !window_over()) start(index);
+            if (open_loop())
+                free_.push_back(index);
+            else if (!stopping_ && !window_over())
+                start(index);
         }
     }
     if (now_ - last_check_ > second) fail_stuck();

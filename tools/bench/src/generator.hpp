@@ -19,7 +19,7 @@ struct result {
     std::uint64_t requests = 0;  // Completed within the window; so are the bytes.
     std::uint64_t bytes = 0;
     double seconds = 0;
-    std::uint64_t cpu_ns = 0;  // Of the processes accounted, within the window.
+    std::uint64_t cpu_ns = 0;             // Of the processes accounted, within the window.
     std::uint64_t errors = 0, wrong = 0;  // Of the whole run.
     std::string first_failure;
     std::vector<std::uint64_t> latency_ns;  // Open loop only.
@@ -53,8 +53,8 @@ private:
     const options& opts_;
     shared_state shared_;
     std::vector<std::unique_ptr<connection>> connections_;
-    std::deque<std::uint32_t> free_;        // Open loop: connections with nothing to do.
-    std::deque<std::uint64_t> waiting_;     // Open loop: due, but no connection was free.
+    std::deque<std::uint32_t> free_;     // Open loop: connections with nothing to do.
+    std::deque<std::uint64_t> waiting_;  // Open loop: due, but no connection was free.
     std::uint64_t now_ = 0, due_ = 0, window_start_ = 0, window_end_ = 0;
     std::uint64_t completed_ = 0, last_check_ = 0;
     bool stopping_ = false;

@@ -31,23 +31,43 @@ options parse_options(int argc, char** argv) {
     options result;
     for (int i = 1; i < argc; ++i) {
         const std::string_view name = argv[i];
-        if (name == "--close") { result.close = true; continue; }
-        if (name == "--forwarded") { result.forwarded = true; continue; }
-        if (name == "--idle") { result.idle = true; continue; }
+        if (name == "--close") {
+            result.close = true;
+            continue;
+        }
+        if (name == "--forwarded") {
+            result.forwarded = true;
+            continue;
+        }
+        if (name == "--idle") {
+            result.idle = true;
+            continue;
+        }
         if (i + 1 == argc) refuse(name);
         const char* value = argv[++i];
         const auto whole = std::strtoull(value, nullptr, 10);
-        if (name == "--port") result.port = static_cast<std::uint16_t>(whole);
-        else if (name == "--connections") result.connections = whole;
-        else if (name == "--size") result.size = whole;
-        else if (name == "--post") result.post = whole;
-        else if (name == "--routes") result.routes = whole;
-        else if (name == "--warmup") result.warmup_s = std::strtod(value, nullptr);
-        else if (name == "--seconds") result.seconds = std::strtod(value, nullptr);
-        else if (name == "--rate") result.rate = std::strtod(value, nullptr);
-        else if (name == "--requests") result.requests = whole;
-        else if (name == "--account") result.account = pids(value);
-        else refuse(name);
+        if (name == "--port")
+            result.port = static_cast<std::uint16_t>(whole);
+        else if (name == "--connections")
+            result.connections = whole;
+        else if (name == "--size")
+            result.size = whole;
+        else if (name == "--post")
+            result.post = whole;
+        else if (name == "--routes")
+            result.routes = whole;
+        else if (name == "--warmup")
+            result.warmup_s = std::strtod(value, nullptr);
+        else if (name == "--seconds")
+            result.seconds = std::strtod(value, nullptr);
+        else if (name == "--rate")
+            result.rate = std::strtod(value, nullptr);
+        else if (name == "--requests")
+            result.requests = whole;
+        else if (name == "--account")
+            result.account = pids(value);
+        else
+            refuse(name);
     }
     if (result.port == 0 || result.connections == 0) refuse("--port is missing");
     if (result.size > (64u << 20) || result.post > (64u << 20)) refuse("bodies end at 64 MiB");

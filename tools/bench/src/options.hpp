@@ -14,17 +14,17 @@ namespace bench {
 struct options {
     std::uint16_t port = 0;
     std::size_t connections = 64;
-    std::size_t size = 1024;       // Of each response body.
-    std::size_t post = 0;          // Of each request body; 0 sends GET.
-    std::size_t routes = 0;        // Spread over /svc00000/ .. by chance; 0 asks for /bench.
-    bool close = false;            // One connection a request.
-    bool forwarded = false;        // The origin must find the X-Forwarded family.
-    bool idle = false;             // Hold the connections after one request each.
+    std::size_t size = 1024;  // Of each response body.
+    std::size_t post = 0;     // Of each request body; 0 sends GET.
+    std::size_t routes = 0;   // Spread over /svc00000/ .. by chance; 0 asks for /bench.
+    bool close = false;       // One connection a request.
+    bool forwarded = false;   // The origin must find the X-Forwarded family.
+    bool idle = false;        // Hold the connections after one request each.
     double warmup_s = 0.2;
     double seconds = 1.0;
-    double rate = 0;               // Requests per second, at fixed times; 0 is a closed loop.
-    std::uint64_t requests = 0;    // Stop after so many instead of after `seconds`.
-    std::vector<pid_t> account;    // Processes whose CPU time is read at both ends of the window.
+    double rate = 0;             // Requests per second, at fixed times; 0 is a closed loop.
+    std::uint64_t requests = 0;  // Stop after so many instead of after `seconds`.
+    std::vector<pid_t> account;  // Processes whose CPU time is read at both ends of the window.
 };
 
 // Prints what is wrong and exits with 2.

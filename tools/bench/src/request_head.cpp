@@ -1,8 +1,8 @@
 #include "request_head.hpp"
 
+#include <strings.h>
 #include <charconv>
 #include <optional>
-#include <strings.h>
 
 namespace bench {
 namespace {
@@ -37,13 +37,20 @@ void read_field(std::string_view line, request_head& head, int& forwarded) {
     }
     const auto name = line.substr(0, colon);
     const auto value = trim(line.substr(colon + 1));
-    if (same(name, "content-length")) head.body_size = number(value);
-    else if (same(name, "transfer-encoding")) head.valid = false;  // Not sent, so not expected.
-    else if (same(name, "connection")) head.close = same(value, "close");
-    else if (same(name, "x-forwarded-for") && value == "127.0.0.1") ++forwarded;
-    else if (same(name, "x-forwarded-proto") && value == "http") ++forwarded;
-    else if (same(name, "x-forwarded-host") && value == "bench.local") ++forwarded;
-    else if (same(name, "x-real-ip") && value == "127.0.0.1") ++forwarded;
+    if (same(name, "content-length"))
+        head.body_size = number(value);
+    else if (same(name, "transfer-encoding"))
+        head.valid = false;  // Not sent, so not expected.
+    else if (same(name, "connection"))
+        head.close = same(value, "close");
+    else if (same(name, "x-forwarded-for") && value == "127.0.0.1")
+        ++forwarded;
+    else if (same(name, "x-forwarded-proto") && value == "http")
+        ++forwarded;
+    else if (same(name, "x-forwarded-host") && value == "bench.local")
+        ++forwarded;
+    else if (same(name, "x-real-ip") && value == "127.0.0.1")
+        ++forwarded;
 }
 
 }  // namespace

@@ -23,8 +23,10 @@ def pattern(size):
 
 
 def answer(ident, body, length=None, status="200 OK"):
-    head = (f"HTTP/1.1 {status}\r\ncontent-length: {len(body) if length is None else length}\r\n"
-            f"x-bench-id: {ident}\r\n\r\n")
+    head = (
+        f"HTTP/1.1 {status}\r\ncontent-length: {len(body) if length is None else length}\r\n"
+        f"x-bench-id: {ident}\r\n\r\n"
+    )
     return head.encode() + body
 
 
@@ -54,10 +56,21 @@ class Liar(threading.Thread):
 def run(fault, *arguments, close=False):
     liar = Liar(fault, close)
     liar.start()
-    command = [tools.BUILD / "bench/bench_load", "--port", liar.port, "--connections", 1,
-               "--size", 600, "--requests", 3, *arguments]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                          timeout=30)
+    command = [
+        tools.BUILD / "bench/bench_load",
+        "--port",
+        liar.port,
+        "--connections",
+        1,
+        "--size",
+        600,
+        "--requests",
+        3,
+        *arguments,
+    ]
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=30
+    )
     liar.listener.close()
     return done.returncode, json.loads(done.stdout)
 
@@ -117,8 +130,13 @@ class WithBackend(unittest.TestCase):
         return tools.load(self.port, 0, "--connections", 4, *arguments)
 
     def test_modes(self):
-        for arguments in ((), ("--close",), ("--post", 65536), ("--size", 1 << 20),
-                          ("--routes", 100)):
+        for arguments in (
+            (),
+            ("--close",),
+            ("--post", 65536),
+            ("--size", 1 << 20),
+            ("--routes", 100),
+        ):
             with self.subTest(arguments=arguments):
                 self.assertGreaterEqual(self.load("--requests", 200, *arguments)["requests"], 200)
 

@@ -15,16 +15,32 @@ def entry(name, ours):
     scenario = scenarios.chosen([name])[0]
     results = {
         "nginx": {"figure": 10.0, "interval": [9.0, 11.0], "samples": [9.0, 10.0, 11.0]},
-        "pkernel": {"figure": ours, "interval": [ours, ours], "samples": [ours] * 3,
-                    "ratio": ours / 10, "ratio_interval": [ours / 10, ours / 10]}}
-    return {"id": name, "title": scenario.title, "unit": scenario.unit, "target": scenario.target,
-            "figure_max": scenario.figure_max, "foreign_share": 0.2, "contestants": results,
-            "checks": checks.of(scenario, results)}
+        "pkernel": {
+            "figure": ours,
+            "interval": [ours, ours],
+            "samples": [ours] * 3,
+            "ratio": ours / 10,
+            "ratio_interval": [ours / 10, ours / 10],
+        },
+    }
+    return {
+        "id": name,
+        "title": scenario.title,
+        "unit": scenario.unit,
+        "target": scenario.target,
+        "figure_max": scenario.figure_max,
+        "foreign_share": 0.2,
+        "contestants": results,
+        "checks": checks.of(scenario, results),
+    }
 
 
 def whole(*entries):
-    return {"machine": {"date": "d", "commit": "c", "cpus": 2, "cpu": "<cpu>", "kernel": "k"},
-            "versions": {"nginx": "1"}, "scenarios": {each["id"]: each for each in entries}}
+    return {
+        "machine": {"date": "d", "commit": "c", "cpus": 2, "cpu": "<cpu>", "kernel": "k"},
+        "versions": {"nginx": "1"},
+        "scenarios": {each["id"]: each for each in entries},
+    }
 
 
 class Report(unittest.TestCase):

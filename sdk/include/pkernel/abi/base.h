@@ -9,8 +9,8 @@
  *    the thread of the worker that owns the stream; [any] on any thread, at any time.
  *  - A pointer argument is lent for the call. A view returned by the host lives until the callback
  *    in which it was obtained returns, and ends early if the thing viewed is changed.
- *  - Structs that begin with `size` are filled by their maker with sizeof of the version that it was
- *    built with; a reader takes what is past that size as absent (zero).
+ *  - Structs that begin with `size` are filled by their maker with sizeof of the version that it
+ * was built with; a reader takes what is past that size as absent (zero).
  *  - Strings are bytes with a length, not terminated, and may hold any byte but where said.
  *  - Enumerated values travel as uint32_t, are append-only, and unknown ones are legal.
  */
@@ -44,11 +44,11 @@ enum {
     PK_LATER = 7 /* accepted: the answer comes by the callback, never before this call returned */
 };
 
-/* One field (header) line of a message. `name` keeps the sender's spelling; `id` is one of field_ids.h,
- * or PK_FIELD_OTHER, for which names compare without regard to ASCII case. */
+/* One field (header) line of a message. `name` keeps the sender's spelling; `id` is one of
+ * field_ids.h, or PK_FIELD_OTHER, for which names compare without regard to ASCII case. */
 typedef struct pk_field {
     pk_str name;
-    pk_str value;   /* without surrounding white space; no CR, LF or NUL */
+    pk_str value; /* without surrounding white space; no CR, LF or NUL */
     uint32_t id;
     uint32_t flags; /* zero; reserved */
 } pk_field;
@@ -80,14 +80,16 @@ enum {
     PK_DATA_FLUSH = 1u /* send on at once what was given so far (SSE, gRPC); never withheld */
 };
 
-/* What a hook answers. A reply(), respond() or reset() made in the hook wins over whatever it answers. Breaches
- * (an unknown verdict, PK_COLLECT without collect(), PK_DONE without one of the three, more bytes taken than
- * offered) end the stream with PK_END_PLUGIN_ERROR: 500 while that can still be sent, else a reset. */
+/* What a hook answers. A reply(), respond() or reset() made in the hook wins over whatever it
+ * answers. Breaches (an unknown verdict, PK_COLLECT without collect(), PK_DONE without one of the
+ * three, more bytes taken than offered) end the stream with PK_END_PLUGIN_ERROR: 500 while that can
+ * still be sent, else a reset. */
 typedef uint32_t pk_verdict;
 enum {
-    PK_NEXT = 0,    /* go on with the next filter or event */
-    PK_WAIT = 1,    /* hold this direction here until resume() or a waker: then the resumed hook is called
-                       and its verdict stands for this one; without that hook it is PK_NEXT */
+    PK_NEXT = 0, /* go on with the next filter or event */
+    /* Hold this direction here until resume() or a waker: then the resumed hook is called and its
+     * verdict stands for this one; without that hook it is PK_NEXT. */
+    PK_WAIT = 1,
     PK_COLLECT = 2, /* collect() was called: gather the body first, then call the collected hook */
     PK_DONE = 3     /* reply(), respond() or reset() was called: the request ends here */
 };
@@ -97,10 +99,10 @@ enum { PK_REQUEST = 0, PK_RESPONSE = 1 };
 
 /* An IP or unix socket address. */
 typedef struct pk_address {
-    uint32_t family; /* 0 none, 4, 6, or 1 for a unix socket (bytes are zero then) */
-    uint32_t port;   /* host order */
+    uint32_t family;   /* 0 none, 4, 6, or 1 for a unix socket (bytes are zero then) */
+    uint32_t port;     /* host order */
     uint8_t bytes[16]; /* network order; IPv4 uses the first 4 */
-    uint32_t prefix; /* for a CIDR: its length in bits; else 0 */
+    uint32_t prefix;   /* for a CIDR: its length in bits; else 0 */
     uint32_t reserved;
 } pk_address;
 

@@ -9,7 +9,8 @@
 typedef struct pk_clock {
     uint32_t size;
     uint32_t reserved;
-    uint64_t (*now)(const pk_host* host);  /* [any] monotonic ns; on a worker the loop's cached value */
+    uint64_t (*now)(
+        const pk_host* host); /* [any] monotonic ns; on a worker the loop's cached value */
     uint64_t (*unix_ns)(const pk_host* host); /* [any] wall clock */
 } pk_clock;
 

@@ -1,5 +1,6 @@
-/* Options: declared once by the plugin as a table, read and checked by the kernel, handed over as typed
- * nodes. From the table come the reader, every error text, the JSON Schema and the reference page.
+/* Options: declared once by the plugin as a table, read and checked by the kernel, handed over as
+ * typed nodes. From the table come the reader, every error text, the JSON Schema and the reference
+ * page.
  */
 #ifndef PKERNEL_ABI_OPTIONS_H
 #define PKERNEL_ABI_OPTIONS_H
@@ -11,30 +12,31 @@ extern "C" {
 #endif
 
 enum {
-    PK_OPT_NONE = 0, /* as a node: absent, and the option has no default */
-    PK_OPT_BOOL = 1,       /* true | false                    -> integer 0 or 1 */
-    PK_OPT_INTEGER = 2,    /* 42                              -> integer */
-    PK_OPT_TEXT = 3,       /* any scalar                      -> text */
-    PK_OPT_SIZE = 4,       /* 64KiB, 1MiB, 10MB, 512B         -> integer, bytes; a unit is needed */
-    PK_OPT_DURATION = 5,   /* 250ms, 10s, 5m, 1h30m, 30d      -> integer, ns; a unit is needed */
-    PK_OPT_RATE = 6,       /* 100/s, 10/m, 5/10s              -> integer count per `period` ns */
-    PK_OPT_ADDRESS = 7,    /* 127.0.0.1:80, [::1]:80, unix:/p -> address and text */
-    PK_OPT_CIDR = 8,       /* 10.0.0.0/8, ::1                 -> address with prefix, and text */
-    PK_OPT_PATH = 9,       /* a file system path, made absolute to the config file -> text */
-    PK_OPT_FILE = 10,      /* a path whose file the kernel reads -> text = its bytes, path = its path */
+    PK_OPT_NONE = 0,     /* as a node: absent, and the option has no default */
+    PK_OPT_BOOL = 1,     /* true | false                    -> integer 0 or 1 */
+    PK_OPT_INTEGER = 2,  /* 42                              -> integer */
+    PK_OPT_TEXT = 3,     /* any scalar                      -> text */
+    PK_OPT_SIZE = 4,     /* 64KiB, 1MiB, 10MB, 512B         -> integer, bytes; a unit is needed */
+    PK_OPT_DURATION = 5, /* 250ms, 10s, 5m, 1h30m, 30d      -> integer, ns; a unit is needed */
+    PK_OPT_RATE = 6,     /* 100/s, 10/m, 5/10s              -> integer count per `period` ns */
+    PK_OPT_ADDRESS = 7,  /* 127.0.0.1:80, [::1]:80, unix:/p -> address and text */
+    PK_OPT_CIDR = 8,     /* 10.0.0.0/8, ::1                 -> address with prefix, and text */
+    PK_OPT_PATH = 9,     /* a file system path, made absolute to the config file -> text */
+    PK_OPT_FILE = 10, /* a path whose file the kernel reads -> text = its bytes, path = its path */
     PK_OPT_FIELD_NAME = 11, /* an RFC 9110 token              -> text, lower case */
-    PK_OPT_STATUS = 12,    /* 100..599                        -> integer */
-    PK_OPT_ENUM = 13,      /* one of `choices`                -> integer = index, text = the word */
-    PK_OPT_LIST = 14,      /* list of `element`               -> children */
-    PK_OPT_MAP = 15,       /* map from text to `element`      -> children, each with its key */
-    PK_OPT_TABLE = 16,     /* nested options of `table`       -> children in the table's order */
-    PK_OPT_PLUGIN = 17,    /* name or {name: options}: an instance of `point` -> handle */
+    PK_OPT_STATUS = 12,     /* 100..599                        -> integer */
+    PK_OPT_ENUM = 13,   /* one of `choices`                -> integer = index, text = the word */
+    PK_OPT_LIST = 14,   /* list of `element`               -> children */
+    PK_OPT_MAP = 15,    /* map from text to `element`      -> children, each with its key */
+    PK_OPT_TABLE = 16,  /* nested options of `table`       -> children in the table's order */
+    PK_OPT_PLUGIN = 17, /* name or {name: options}: an instance of `point` -> handle */
     PK_OPT_FIELD_VALUE = 18 /* text that is a legal field value (no control bytes) -> text */
 };
 
 /* Flags of an option. */
 enum {
-    PK_OPTION_MAIN = 1u,     /* may be given as the plugin's bare value; a scalar or a list, one a table */
+    PK_OPTION_MAIN =
+        1u, /* may be given as the plugin's bare value; a scalar or a list, one a table */
     PK_OPTION_REQUIRED = 2u, /* an error when absent */
     PK_OPTION_SECRET = 4u,   /* never shown in logs, dumps or errors */
     PK_OPTION_HAS_MIN = 8u,

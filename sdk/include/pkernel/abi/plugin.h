@@ -1,16 +1,17 @@
 /* What a plugin is: one exported function that returns a constant struct.
  *
  * Everything else is reached by string id. A kernel asks get("pk.http_filter/1") and so on for each
- * extension point that the config uses the plugin at; a plugin asks its host for services the same way.
+ * extension point that the config uses the plugin at; a plugin asks its host for services the same
+ * way.
  *
- * An instance is one use of a plugin in the config. Its life, all [control], side effects only where named:
- *     create    reads its options, allocates; opens nothing that another generation may hold
- *     validate  says no while that is still free: may read files, must not change anything outside
+ * An instance is one use of a plugin in the config. Its life, all [control], side effects only
+ * where named: create    reads its options, allocates; opens nothing that another generation may
+ * hold validate  says no while that is still free: may read files, must not change anything outside
  *     start     may open sockets, start threads, take over state
- *     worker_init / worker_exit   [worker], once a worker, before its first and after its last stream
- *     stop      no stream uses it any more; ends threads
- *     destroy   frees; after it returns the kernel holds no pointer into the instance, and never calls it
- * create that fails is followed by nothing; a validate or start that fails is followed by destroy.
+ *     worker_init / worker_exit   [worker], once a worker, before its first and after its last
+ * stream stop      no stream uses it any more; ends threads destroy   frees; after it returns the
+ * kernel holds no pointer into the instance, and never calls it create that fails is followed by
+ * nothing; a validate or start that fails is followed by destroy.
  */
 #ifndef PKERNEL_ABI_PLUGIN_H
 #define PKERNEL_ABI_PLUGIN_H
@@ -29,20 +30,20 @@ typedef struct pk_factory {
     uint32_t reserved;
     const pk_option_table* options; /* null: takes none */
 
-    /* [control] Makes an instance. `options` is a PK_OPT_TABLE node in the table's order. On failure says
-     * why through host->error and returns something else than PK_OK; *instance is then not read.
-     * `host` is the instance's own and lives until destroy returns. */
+    /* [control] Makes an instance. `options` is a PK_OPT_TABLE node in the table's order. On
+     * failure says why through host->error and returns something else than PK_OK; *instance is then
+     * not read. `host` is the instance's own and lives until destroy returns. */
     pk_status (*create)(const pk_host* host, const pk_node* options, void** instance);
-    pk_status (*validate)(void* instance);                             /* optional */
-    pk_status (*start)(void* instance);                                /* optional */
-    pk_status (*worker_init)(void* instance, uint32_t worker);         /* [worker] optional */
-    void (*worker_exit)(void* instance, uint32_t worker);              /* [worker] optional */
-    void (*stop)(void* instance);                                      /* optional */
+    pk_status (*validate)(void* instance);                     /* optional */
+    pk_status (*start)(void* instance);                        /* optional */
+    pk_status (*worker_init)(void* instance, uint32_t worker); /* [worker] optional */
+    void (*worker_exit)(void* instance, uint32_t worker);      /* [worker] optional */
+    void (*stop)(void* instance);                              /* optional */
     void (*destroy)(void* instance);
 
-    /* [control] Optional, both or neither: hands state from the instance of the last generation to its
-     * successor in the same place. import is called between create and validate; `version` is the
-     * plugin's own business. The bytes live until import returns. */
+    /* [control] Optional, both or neither: hands state from the instance of the last generation to
+     * its successor in the same place. import is called between create and validate; `version` is
+     * the plugin's own business. The bytes live until import returns. */
     pk_status (*export_state)(void* instance, uint32_t* version, pk_str* bytes);
     pk_status (*import_state)(void* instance, uint32_t version, pk_str bytes);
 } pk_factory;
@@ -57,8 +58,9 @@ typedef struct pk_plugin {
     pk_str summary; /* one line */
     pk_str licence; /* SPDX expression */
 
-    /* [any] The table of the extension point `id` ("pk.handler/1"), or null. Each such table begins with
-     * { uint32_t size; uint32_t reserved; const pk_factory* factory; }. Constant for the file's life. */
+    /* [any] The table of the extension point `id` ("pk.handler/1"), or null. Each such table begins
+     * with { uint32_t size; uint32_t reserved; const pk_factory* factory; }. Constant for the
+     * file's life. */
     const void* (*get)(pk_str id);
 } pk_plugin;
 

@@ -1,5 +1,6 @@
-/* pk.timer/1: one-shot timers. A timer belongs to a stream or to a worker's instance and is cancelled with it:
- * its callback is never called after stream_end, or after worker_exit. Resolution about 1 ms. */
+/* pk.timer/1: one-shot timers. A timer belongs to a stream or to a worker's instance and is
+ * cancelled with it: its callback is never called after stream_end, or after worker_exit.
+ * Resolution about 1 ms. */
 #ifndef PKERNEL_ABI_TIMER_H
 #define PKERNEL_ABI_TIMER_H
 
@@ -11,7 +12,8 @@
 typedef struct pk_timer_service {
     uint32_t size;
     uint32_t reserved;
-    /* [worker] Calls fn(s, arg) in `ns`. At most 8 a handle. *timer (optional) names it for cancel. */
+    /* [worker] Calls fn(s, arg) in `ns`. At most 8 a handle. *timer (optional) names it for cancel.
+     */
     pk_status (*start)(pk_stream* s, uint64_t ns, void (*fn)(pk_stream* s, void* arg), void* arg,
                        uint64_t* timer);
     /* [worker] No effect when it has fired or is unknown. */

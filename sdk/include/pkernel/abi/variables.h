@@ -1,8 +1,8 @@
 /* pk.variables/1: named values of a stream, for keys, templates and logs.
  *
- * Known without a plugin: client_ip client_port host method path query scheme target request_id route
- * listener status upstream endpoint attempts end_reason  and  field.<name> (of the request; all its values
- * joined by ", "), query.<name>, cookie.<name>. */
+ * Known without a plugin: client_ip client_port host method path query scheme target request_id
+ * route listener status upstream endpoint attempts end_reason  and  field.<name> (of the request;
+ * all its values joined by ", "), query.<name>, cookie.<name>. */
 #ifndef PKERNEL_ABI_VARIABLES_H
 #define PKERNEL_ABI_VARIABLES_H
 
@@ -14,11 +14,11 @@
 typedef struct pk_variables {
     uint32_t size;
     uint32_t reserved;
-    /* [control] During create: turns a name into a number, good for any stream and, in a log, for the record's.
-     * PK_NOT_FOUND: no such variable (report it at
-     * the option's node). */
+    /* [control] During create: turns a name into a number, good for any stream and, in a log, for
+     * the record's. PK_NOT_FOUND: no such variable (report it at the option's node). */
     pk_status (*resolve)(const pk_host* host, pk_str name, uint32_t* variable);
-    /* [worker] Its value now; size 0 and PK_NOT_FOUND when it has none. Lives as long as the stream. */
+    /* [worker] Its value now; size 0 and PK_NOT_FOUND when it has none. Lives as long as the
+     * stream. */
     pk_status (*get)(pk_stream* s, uint32_t variable, pk_str* value);
 } pk_variables;
 

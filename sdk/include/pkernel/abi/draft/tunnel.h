@@ -46,9 +46,9 @@ typedef struct pk_tunnel {
     /* Only in directions with interest. Bytes taken go on; less than all waits until resume, a
      * waker or drained, as in a filter: a parser keeps its state and takes all. What emit sends
      * goes after what was taken so far: a plugin with something to say takes just to the end of a
-     * frame, emits, and is offered the rest when that has drained. In a direction without interest the kernel moves
-     * the bytes itself and emit answers PK_WRONG_STATE. With transform (from accepted) bytes taken
-     * are gone, as in a filter. */
+     * frame, emits, and is offered the rest when that has drained. In a direction without interest
+     * the kernel moves the bytes itself and emit answers PK_WRONG_STATE. With transform (from
+     * accepted) bytes taken are gone, as in a filter. */
     uint64_t (*data)(pk_stream* s, uint32_t direction, const pk_slice_view* data, uint32_t flags);
     /* That side sends no more, and all it sent was taken. NEXT passes the half-close on after what
      * is queued, the other direction goes on; WAIT holds it. After NEXT, or finish, that direction
