@@ -27,7 +27,9 @@ splicer::outcome splicer::pump(upstream::connection& from, downstream& client, i
             if (n == 0) return outcome::waits_origin;
             held_ = static_cast<std::uint64_t>(n);
         }
-        const unsigned more = from.spliceable() > 0 ? SPLICE_F_MORE : 0u;
+        // A small piece is all that there is for now: it must not wait for company.
+        const bool company = from.spliceable() > 0 && held_ >= bytes_min;
+        const unsigned more = company ? SPLICE_F_MORE : 0u;
         const auto m = ::splice(pipe_.out.get(), nullptr, to, nullptr, held_,
                                 SPLICE_F_MOVE | SPLICE_F_NONBLOCK | more);
         if (m > 0) {

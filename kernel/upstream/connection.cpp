@@ -316,7 +316,9 @@ void connection::finish_response() {
 bool connection::reusable() const noexcept {
     return phase_ == phase::ended && framing_.keep_alive &&
            framing_.kind != http::body_kind::until_close && !surplus_ && request_ended_ &&
-           out_.empty() && !write_failed_ && !peer_closed_;
+           out_.empty() && !write_failed_ && !peer_closed_ &&
+           // Where the socket was not read to its end, something may lie behind the response.
+           !(readable_ && net::is_stale(fd_));
 }
 
 void connection::go_idle(connection_user& keeper) noexcept {
