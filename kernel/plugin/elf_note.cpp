@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "kernel/plugin/elf_segments.hpp"
+
 namespace pkernel::plugin {
 namespace {
 
@@ -188,6 +190,7 @@ boost::system::result<pk_note, reason> read_note(std::string_view file) {
     if (!descriptor) {
         return "carries no plugin note: it is a library, but not a plugin built with the SDK";
     }
+    if (auto why = check_segments(file)) return *why;
     return parse(*descriptor);
 }
 

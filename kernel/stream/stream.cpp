@@ -32,7 +32,8 @@ stream::stream(context& c)
       context_(c),
       claimed_(arena),
       informational_(arena),
-      forward_(*this) {
+      forward_(*this),
+      patience_([](void* self) { static_cast<stream*>(self)->plugin_is_late(); }, this) {
     reader_.owner = this;
     reader_.handle.api = host_calls::table();
 }
@@ -161,6 +162,7 @@ void stream::request_failed(std::uint32_t status, base::end_reason why, std::str
 
 void stream::finish() {
     ended_ = true;
+    patience_.cancel();
     if (children) subrequest_table::end_children(*this);
     forward_.cancel();
     for (std::uint16_t i = 0; i < slot_count_; ++i) {

@@ -176,6 +176,8 @@ private:
     bool judge(slot& s, int direction, pk_verdict v);
     void pass_head(slot& s, int direction);
     void run_resumes();
+    void await_plugin();
+    void plugin_is_late();
     bool run_drained();
     pk_verdict headers_hook(slot& s, int direction);
     pk_verdict resumed_hook(slot& s, int direction);
@@ -246,6 +248,7 @@ private:
     base::end_reason end_;
     annotation_list annotations_;
     net::instant started_{};
+    net::timer patience_;  // With a plugin that lets the stream wait.
     base::block_ref pinned_[4];
     struct retained_block {
         base::block_ref block;

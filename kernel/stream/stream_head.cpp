@@ -106,7 +106,8 @@ void stream::start_handler() {
         if (expects_) from_->send_continue();
         return;
     }
-    if (v != PK_WAIT && v != PK_NEXT) plugin_failed(s, "request answered without a reply");
+    if (v == PK_WAIT || v == PK_NEXT) return await_plugin();
+    plugin_failed(s, "request answered without a reply");
 }
 
 void stream::run_response_head() {
@@ -153,6 +154,7 @@ bool stream::judge(slot& s, int direction, pk_verdict v) {
         case PK_WAIT:
             l.head = head_state::held;
             side.waits = true;
+            await_plugin();
             if (side.resume) resumes_ = again_ = true;
             return false;
         case PK_COLLECT:
@@ -181,6 +183,34 @@ void stream::pass_head(slot& s, int direction) {
     }
     ++l.at;
     if (reroute_ && !reroute_now(s)) return;
+}
+
+// A plugin that waits has as long as an origin has for its response head.
+void stream::await_plugin() {
+    const auto usual = net::nanoseconds(std::chrono::seconds(60));
+    const auto limit = route_->handler ? route_->conf->timeouts.response.value_or(usual)
+                                       : route_->exchange.response;
+    patience_.arm(context_.loop.timers(), context_.loop.now() + limit);
+}
+
+void stream::plugin_is_late() {
+    if (ended_) return;
+    const slot* late = nullptr;
+    if (request_.head == head_state::held && !request_closed_ &&
+        slots_[request_.at]->sides[PK_REQUEST].waits)
+        late = slots_[request_.at];
+    if (response_.head == head_state::held && slots_[response_.at]->sides[PK_RESPONSE].waits)
+        late = slots_[response_.at];
+    const bool asked = request_.head == head_state::delivered && route_->handler;
+    if (asked && response_.head == head_state::none && !replied_) {
+        if (!request_.end_in)
+            return await_plugin();  // The client's slowness has a limit of its own.
+        late = slots_[filter_count_];
+    }
+    if (!late) return;
+    const auto& instance = late->filter ? late->filter->instance : late->handler->instance;
+    local_reply::log_plugin_error(*instance, "did not go on in time: the request is answered 504");
+    local_error(504, {PK_END_TIMEOUT, "plugin_timeout"}, "http_response_timeout");
 }
 
 // Matches the changed request again, and appends the new route's chain after those that it has
