@@ -4,8 +4,10 @@
  * PK_SUB_DETACHED, or from start_on_worker, it belongs to the instance on that worker and may
  * outlive the stream (revalidation, probes): callbacks get a null stream, `end` always comes, with
  * PK_END_SHUTDOWN before worker_exit at the latest, and resume and cancel are the ..._on_worker
- * ones. At most 8 at once a handle, 1,024 on a worker; depth at most 4 (PK_NO_MEMORY). Order: head
- * once or never, data*, end. Callbacks never run inside start. */
+ * ones. At most 8 at once a handle, 1,024 on a worker (detached ones count there only); depth at
+ * most 4 (PK_NO_MEMORY). Order: head once or never, data*, end; an error of the kernel's own
+ * (unreachable, a limit) is told by end alone. Callbacks never run inside start. No log is told.
+ * pkernel 0.1 answers PK_UNSUPPORTED to PK_SUB_CONNECT and to an `endpoint`. */
 #ifndef PKERNEL_ABI_SUBREQUEST_H
 #define PKERNEL_ABI_SUBREQUEST_H
 
