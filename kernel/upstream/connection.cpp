@@ -129,7 +129,7 @@ void connection::read() {
     if (reading_) return;
     reading_ = true;
     while (phase_ == phase::head || phase_ == phase::body) {
-        if (phase_ == phase::body && user_->held_by_client()) break;
+        if (phase_ == phase::body && !user_->wants_data()) break;
         if (phase_ != phase::head && phase_ != phase::body) break;
         if (!in_.empty() && (phase_ == phase::head ? take_head() : take_body())) continue;
         if (!fill()) break;

@@ -53,7 +53,8 @@ class Allocations(unittest.TestCase):
                     link.sendall(request)
                     self.answer(link)
                 link.close()
-        return int(counted.read_text())
+        count, self.splices = map(int, counted.read_text().split())
+        return count
 
     def answer(self, link):
         got = b""
@@ -79,6 +80,12 @@ class Allocations(unittest.TestCase):
 
     def test_a_post_takes_nothing_from_the_heap(self):
         self.assertLess(self.per_request(POST), 0.02)
+
+    def test_a_long_body_goes_by_splice_and_a_short_one_does_not(self):
+        self.allocations(GET.replace(b"1000", b"4000000"), 2)
+        self.assertGreater(self.splices, 20)
+        self.allocations(GET, 2)
+        self.assertEqual(self.splices, 0)
 
     def test_the_counter_counts(self):
         self.assertGreater(self.allocations(GET, 1), 100)
