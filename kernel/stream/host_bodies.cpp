@@ -148,6 +148,14 @@ void host_calls::put(slot& s, std::uint32_t direction, base::slice data) {
     (next ? next->in : l.tail).push(std::move(data));
 }
 
+// What was emitted so far is to be sent on at once by those after this handle.
+void host_calls::flush_after(slot& s, std::uint32_t direction) {
+    auto& l = s.owner->lane_of(static_cast<int>(direction));
+    stage* at = s.sides[direction].at;
+    stage* next = s.owner->responder_ == &s ? l.first : at ? at->next : nullptr;
+    (next ? next->flush : l.flush) = true;
+}
+
 pk_status host_calls::emit(pk_stream* h, std::uint32_t direction, pk_str bytes,
                            std::uint32_t flags) {
     slot& s = slot::of(h);
@@ -161,12 +169,12 @@ pk_status host_calls::emit(pk_stream* h, std::uint32_t direction, pk_str bytes,
         put(s, direction, base::slice(b->data(), n, b.get()));
         left.remove_prefix(n);
     }
-    if (flags & PK_DATA_FLUSH) put(s, direction, {});
+    if (flags & PK_DATA_FLUSH) flush_after(s, direction);
     return PK_OK;
 }
 
 pk_status host_calls::emit_slices(pk_stream* h, std::uint32_t direction, pk_slice_view slices,
-                                  std::uint32_t) {
+                                  std::uint32_t flags) {
     slot& s = slot::of(h);
     std::uint64_t size = 0;
     const auto each = [&](auto&& f) {
@@ -179,6 +187,7 @@ pk_status host_calls::emit_slices(pk_stream* h, std::uint32_t direction, pk_slic
     each([&](const pk_slice& p) {
         put(s, direction, base::slice(p.data, p.size, static_cast<base::block*>(p.block)));
     });
+    if (flags & PK_DATA_FLUSH) flush_after(s, direction);
     return PK_OK;
 }
 

@@ -57,8 +57,11 @@ private:
     static http::fields* list(slot& s, std::uint32_t which);
     static pk_status changeable(slot& s, std::uint32_t which, std::uint32_t id, pk_str name,
                                 pk_str value, http::fields** out);
+    static pk_status prepare(slot& s, std::uint32_t which, std::uint32_t id, pk_str name,
+                             pk_str value, http::fields** all, pk_field* copy);
     static bool held_here(slot& s, int direction);
     static pk_status may_emit(slot& s, std::uint32_t direction, std::uint64_t size);
+    static void flush_after(slot& s, std::uint32_t direction);
     static void put(slot& s, std::uint32_t direction, base::slice data);
     static pk_status begin_reply(slot& s, std::uint32_t status, pk_field_view fields,
                                  std::int64_t length);

@@ -88,31 +88,39 @@ pk_status host_calls::changeable(slot& s, std::uint32_t which, std::uint32_t id,
     if (which == PK_FIELDS_REQUEST || which == PK_FIELDS_RESPONSE) legal = held_here(s, d);
     if (which == PK_FIELDS_REQUEST_TRAILERS || which == PK_FIELDS_RESPONSE_TRAILERS)
         legal = !s.out && s.sides[d].at && !s.sides[d].at->end_done;
+    if (which == PK_FIELDS_INFORMATIONAL) legal = s.owner->in_informational_;
     return legal ? PK_OK : PK_WRONG_STATE;
+}
+
+// The list to change and copies of name and value in the stream's arena, once all is found legal.
+pk_status host_calls::prepare(slot& s, std::uint32_t which, std::uint32_t id, pk_str name,
+                              pk_str value, http::fields** all, pk_field* copy) {
+    if (const auto bad = changeable(s, which, id, name, value, all); bad != PK_OK) return bad;
+    if ((*all)->size() >= stream::fields_max) return PK_NO_MEMORY;
+    base::arena& a = s.owner->arena;
+    const auto n = id != PK_FIELD_OTHER ? http::field_name(id) : a.copy(http::to_view(name));
+    copy->name = http::to_str(n);
+    copy->value = http::to_str(a.copy(http::to_view(value)));
+    copy->id = id != PK_FIELD_OTHER ? id : http::field_id(n);
+    return PK_OK;
 }
 
 pk_status host_calls::set_field(pk_stream* h, std::uint32_t which, std::uint32_t id, pk_str name,
                                 pk_str value) {
-    slot& s = slot::of(h);
     http::fields* all;
-    if (const auto bad = changeable(s, which, id, name, value, &all); bad != PK_OK) return bad;
-    if (all->size() >= stream::fields_max) return PK_NO_MEMORY;
-    base::arena& a = s.owner->arena;
-    const auto n = id != PK_FIELD_OTHER ? http::field_name(id) : a.copy(http::to_view(name));
-    all->set(n, a.copy(http::to_view(value)), id != PK_FIELD_OTHER ? id : http::field_id(n));
-    return PK_OK;
+    pk_field f;
+    const auto answer = prepare(slot::of(h), which, id, name, value, &all, &f);
+    if (answer == PK_OK) all->set(http::to_view(f.name), http::to_view(f.value), f.id);
+    return answer;
 }
 
 pk_status host_calls::add_field(pk_stream* h, std::uint32_t which, std::uint32_t id, pk_str name,
                                 pk_str value) {
-    slot& s = slot::of(h);
     http::fields* all;
-    if (const auto bad = changeable(s, which, id, name, value, &all); bad != PK_OK) return bad;
-    if (all->size() >= stream::fields_max) return PK_NO_MEMORY;
-    base::arena& a = s.owner->arena;
-    const auto n = id != PK_FIELD_OTHER ? http::field_name(id) : a.copy(http::to_view(name));
-    all->append(n, a.copy(http::to_view(value)), id != PK_FIELD_OTHER ? id : http::field_id(n));
-    return PK_OK;
+    pk_field f;
+    const auto answer = prepare(slot::of(h), which, id, name, value, &all, &f);
+    if (answer == PK_OK) all->append(http::to_view(f.name), http::to_view(f.value), f.id);
+    return answer;
 }
 
 pk_status host_calls::remove_field(pk_stream* h, std::uint32_t which, std::uint32_t id,

@@ -31,7 +31,6 @@ stream::stream(context& c)
       response_trailers(arena),
       context_(c),
       claimed_(arena),
-      informational_(arena),
       forward_(*this),
       patience_([](void* self) { static_cast<stream*>(self)->plugin_is_late(); }, this) {
     reader_.owner = this;
@@ -209,8 +208,8 @@ void stream::reset() {
     }
     for (auto& p : pinned_) p.reset();
     forward_.reset();
-    for (http::fields* f : {&head.headers, &request_trailers, &response.headers, &response_trailers,
-                            &claimed_, &informational_})
+    for (http::fields* f :
+         {&head.headers, &request_trailers, &response.headers, &response_trailers, &claimed_})
         f->forget();
     made_values = nullptr;
     depth = 0;
@@ -222,8 +221,8 @@ void stream::reset() {
     recorded_ = recorded::none;
     recorded_by_ = responder_ = nullptr;
     forwarding_ = advancing_ = again_ = resumes_ = drains_ = ended_ = expects_ = reroute_ = false;
-    request_closed_ = replied_ = head_method_ = false;
-    reroutes_ = informational_status_ = 0;
+    request_closed_ = replied_ = head_method_ = in_informational_ = false;
+    reroutes_ = 0;
     response_length_ = -1;
     request_bytes_ = response_bytes = 0;
     plugin_memory_ = retained_bytes_ = 0;
@@ -243,11 +242,12 @@ bool stream::response_has_body() const noexcept {
 void stream::response_informational() {
     if (ended_ || response_.head != head_state::none) return;
     if (request.flags & PK_REQUEST_HTTP10) return;
-    informational_status_ = response.status;
     for (int i = filter_count_ - 1; i >= 0; --i) {
         slot& s = *slots_[i];
         if (!(s.filter->interest & PK_ON_INFORMATIONAL) || !s.began || s.out) continue;
+        in_informational_ = true;
         const auto v = call(s, s.filter->hooks.informational);
+        in_informational_ = false;
         if (recorded_ != recorded::none) {
             advance();
             return;

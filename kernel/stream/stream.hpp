@@ -225,9 +225,9 @@ private:
         nullptr;  // Of a response that a reply replaced; a hook may still look at them.
     slot* responder_ = nullptr;  // Whose emits are the response's body.
     http::fields claimed_;
-    http::fields informational_;
     forward forward_;
     bool forwarding_ = false;
+    bool in_informational_ = false;  // A filter is shown a 1xx.
     bool advancing_ = false;
     bool again_ = false;
     bool resumes_ = false;
@@ -240,7 +240,6 @@ private:
     bool response_complete_in_ = false;
     bool head_method_ = false;
     std::uint32_t reroutes_ = 0;
-    std::uint32_t informational_status_ = 0;
     std::int64_t response_length_ = -1;
     std::uint64_t request_bytes_ = 0;
     std::size_t plugin_memory_ = 0;
