@@ -50,7 +50,6 @@ struct slot {
     bool woken = false;
     std::uint32_t waker = UINT32_MAX;  // Its place in the worker's table.
     std::uint64_t emitted = 0;         // In the running callback.
-    bool emit_closed = false;          // The running callback began with a full queue.
     slot_timer* timers = nullptr;
 
     struct side {
