@@ -47,7 +47,6 @@ struct context {
     std::shared_ptr<site> current;
     bool draining = false;  // Responses say Connection: close.
     std::string via;        // "1.1 <pseudonym>"
-    std::uint64_t log_drops = 0;
 
     std::uint64_t random() noexcept;
     // "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.

@@ -261,7 +261,6 @@ void forward::on_response_head(const http::framing& framing) {
     std::int64_t length = -1;
     if (framing.kind == http::body_kind::length) length = static_cast<std::int64_t>(framing.length);
     http::normalise_length(f, framing, stream_.response.status);
-    until_close_ = framing.kind == http::body_kind::until_close;
     stream_.response_head(length);
 }
 
@@ -418,7 +417,7 @@ void forward::reset() noexcept {
     endpoint_ = PK_NO_ENDPOINT;
     connected_ = reused_ = renewed_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ =
         false;
-    chunked_ = until_close_ = false;
+    chunked_ = false;
     head_time_ = connect_time_ = {};
 }
 

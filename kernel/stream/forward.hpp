@@ -86,8 +86,7 @@ private:
     bool chunked_ = false;
     bool got_head_ = false;
     bool got_continue_ = false;  // No (further) 100 for the client.
-    bool until_close_ = false;
-    bool ended_ = false;  // The request is complete.
+    bool ended_ = false;         // The request is complete.
     int splice_to_ = -1;
     bool splice_held_ = false;  // By the client.
     bool reserved_ = false;     // The endpoint counts us.

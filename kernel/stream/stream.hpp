@@ -132,7 +132,6 @@ public:
     void advance();
     void plugin_failed(slot& s, const char* what);
     void reset();
-    std::uint64_t body_limit() const noexcept { return route_->conf->limits.request_body; }
 
     struct annotation_list {
         pk_annotation items[annotations_max];
@@ -237,7 +236,6 @@ private:
     bool reroute_ = false;
     bool request_closed_ = false;
     bool replied_ = false;
-    bool response_complete_in_ = false;
     bool head_method_ = false;
     std::uint32_t reroutes_ = 0;
     std::int64_t response_length_ = -1;
