@@ -122,10 +122,12 @@ void http1_server::run_deferred() {
 
 void http1_server::flush() {
     const bool was_full = out_.bytes() >= stream::high_water;
+    // The FIN that follows at once travels in the last segment instead of one of its own.
+    const bool ends = response_done_ && !keep_;
     while (!out_.empty() && writable_) {
         iovec parts[vectors_per_write];
         const int n = out_.gather(parts, vectors_per_write);
-        const auto r = net::send_some(fd_, parts, n, false);
+        const auto r = net::send_some(fd_, parts, n, ends);
         if (r.status == net::io_status::done) {
             written_ += r.bytes;
             out_.consume(r.bytes);

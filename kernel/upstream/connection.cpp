@@ -112,8 +112,11 @@ void connection::on_io(std::uint32_t events) {
     if (events & (net::io_peer_closed | net::io_broken)) peer_closed_ = true;
     if (events & (net::io_readable | net::io_peer_closed | net::io_broken)) readable_ = true;
     if (phase_ == phase::idle) {
-        // Silence is all that may come: anything else ends it.
-        if (readable_) fail(failure_kind::closed);
+        // Silence is all that may come: anything else ends it. But an event may be older than the
+        // read that ended the response, when both were of one batch.
+        if (!readable_) return;
+        if (peer_closed_ || net::is_stale(fd_)) return fail(failure_kind::closed);
+        readable_ = false;
         return;
     }
     if ((events & net::io_writable) && !out_.empty()) flush();
@@ -313,12 +316,14 @@ void connection::finish_response() {
     user_->on_response_end(*what_.trailers);
 }
 
-bool connection::reusable() const noexcept {
-    return phase_ == phase::ended && framing_.keep_alive &&
-           framing_.kind != http::body_kind::until_close && !surplus_ && request_ended_ &&
-           out_.empty() && !write_failed_ && !peer_closed_ &&
-           // Where the socket was not read to its end, something may lie behind the response.
-           !(readable_ && net::is_stale(fd_));
+bool connection::reusable() noexcept {
+    const bool whole = phase_ == phase::ended && framing_.keep_alive &&
+                       framing_.kind != http::body_kind::until_close && !surplus_ &&
+                       request_ended_ && out_.empty() && !write_failed_ && !peer_closed_;
+    if (!whole) return false;
+    // Where the socket was not read to its end, something may lie behind the response.
+    if (readable_) readable_ = net::is_stale(fd_);
+    return !readable_;
 }
 
 void connection::go_idle(connection_user& keeper) noexcept {

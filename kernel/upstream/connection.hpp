@@ -111,7 +111,7 @@ public:
 
     // After on_response_end: may another request follow here? (Framing exact, both sides done and
     // willing.)
-    bool reusable() const noexcept;
+    bool reusable() noexcept;
     // Origin's Keep-Alive: timeout, less one second; empty when it said nothing.
     std::optional<net::nanoseconds> idle_hint() const noexcept { return idle_hint_; }
 

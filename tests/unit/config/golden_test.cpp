@@ -25,7 +25,7 @@ std::string read_text(const fs::path& path) {
 }
 
 fs::path golden_directory() {
-    return fs::path(__FILE__).parent_path().parent_path().parent_path() / "golden" / "config";
+    return PKERNEL_GOLDEN_DIR;
 }
 
 std::string answer(const fs::path& yaml) {
