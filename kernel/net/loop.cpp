@@ -7,12 +7,15 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace pkernel::net {
 
 namespace {
 
 constexpr int events_per_turn_max = 256;
+// A wait that took longer and found something may have been stopped between finding it and now.
+constexpr nanoseconds sure_for = std::chrono::milliseconds(100);
 
 [[noreturn]] void fail(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
@@ -119,8 +122,9 @@ void loop::remove(int fd) {
 void loop::run() {
     stopping_ = false;
     while (!stopping_) {
-        wait_and_dispatch();
-        timers_.advance(now_);
+        const bool all_seen = wait_and_dispatch();
+        crowded_turns_ = all_seen || crowded_turns_ >= crowded_turns_max ? 0 : crowded_turns_ + 1;
+        if (crowded_turns_ == 0) timers_.advance(now_);
         run_deferred();
         bury();
     }
@@ -131,14 +135,16 @@ void loop::run_once() {
     bury();
 }
 
-void loop::wait_and_dispatch() {
+// False when events may be waiting still: there were too many, a signal came first, or this process
+// was stopped in between.
+bool loop::wait_and_dispatch() {
     int timeout_ms = -1;
     if (const nanoseconds gap = timers_.until_next(now_); gap.count() >= 0)
         timeout_ms = static_cast<int>((gap.count() + 999'999) / 1'000'000);
     if (!deferred_.empty()) timeout_ms = 0;
     epoll_event events[events_per_turn_max];
     const int n = ::epoll_wait(epoll_, events, events_per_turn_max, timeout_ms);
-    now_ = monotonic_now();
+    const instant before = std::exchange(now_, monotonic_now());
     bool mail = false;
     for (int i = 0; i < n; ++i) {
         const std::uint32_t e = events[i].events;
@@ -155,6 +161,7 @@ void loop::wait_and_dispatch() {
         mailbox_.deliver();
         answer_bells();
     }
+    return n == 0 || (n > 0 && n < events_per_turn_max && now_ - before < sure_for);
 }
 
 // What is deferred while this runs waits for the next turn, so that a pair of objects that wake

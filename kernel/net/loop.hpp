@@ -121,7 +121,9 @@ public:
     void remove(int fd);
 
     // Runs until stop. Each turn: events, mailbox, timers, deferred work, then the retired are
-    // destroyed.
+    // destroyed. While more events wait than a turn takes, timers wait too, for so many turns at
+    // most: what arrived in time is not timed out because this process was stopped or busy.
+    static constexpr std::uint32_t crowded_turns_max = 64;
     void run();
     void stop() noexcept { stopping_ = true; }
     // After run: what is deferred and retired, without waiting for events.
@@ -141,12 +143,13 @@ public:
 private:
     friend class bell;
     void answer_bells();
-    void wait_and_dispatch();
+    bool wait_and_dispatch();
     void run_deferred();
     void bury();
 
     int epoll_;
     bool stopping_ = false;
+    std::uint32_t crowded_turns_ = 0;
     instant now_;
     timer_wheel timers_;
     mailbox mailbox_;

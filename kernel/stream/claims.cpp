@@ -5,6 +5,8 @@ namespace pkernel::stream {
 namespace {
 
 constexpr std::string_view family = "x-forwarded-";
+// Becomes HTTP_PROXY in the environment of a CGI program, which would send its own requests there.
+constexpr std::string_view httpoxy = "proxy";
 
 // Fields whose other spelling (`_` for `-`) an origin could take for what we set, strip or read.
 constexpr std::uint32_t own_ids[] = {PK_FIELD_HOST,
@@ -36,7 +38,7 @@ bool claims(const claimed_names& names, std::string_view name, std::uint32_t id,
                 if (id == own) return true;
         return false;
     }
-    if (name.starts_with(family)) return true;
+    if (name.starts_with(family) || name == httpoxy) return true;
     for (const auto& other : names.others)
         if (other == name) return true;
     return false;
@@ -53,9 +55,9 @@ void set_claims_aside(http::fields& all, const claimed_names& names, base::arena
         std::uint32_t id = f.id;
         const bool underscore = name.find('_') != std::string_view::npos;
         if (id == PK_FIELD_OTHER) {
-            // Most unknown names are settled by their first letter.
-            const bool may_be_family = (name[0] | 0x20) == 'x';
-            if (!underscore && !may_be_family && names.others.empty()) return false;
+            // Most unknown names are settled by their first letter or their size.
+            const bool may_be_ours = (name[0] | 0x20) == 'x' || name.size() == httpoxy.size();
+            if (!underscore && !may_be_ours && names.others.empty()) return false;
             name = folded(name, arena);
             if (underscore) id = http::field_id(name);
         }

@@ -12,3 +12,8 @@ if(PKERNEL_SANITIZE)
     -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${PKERNEL_SANITIZE})
 endif()
+if(PKERNEL_COVERAGE)
+  # Counters of several threads, flushed by each process as it exits.
+  add_compile_options(--coverage -fprofile-abs-path -fprofile-update=atomic)
+  add_link_options(--coverage)
+endif()

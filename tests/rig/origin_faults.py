@@ -157,6 +157,14 @@ async def slow_head(conn, head, query):
         await asyncio.sleep(int(query.get("ms", 100)) / 1000)
 
 
+@fault("/slow-answer")
+async def slow_answer(conn, head, query):
+    """200, ?ms= after the request (100)."""
+    await conn.request()
+    await asyncio.sleep(int(query.get("ms", 100)) / 1000)
+    await conn.reply(b"ok")
+
+
 @fault("/stall-body")
 async def stall_body(conn, head, query):
     """10 of 100 bytes, then nothing."""

@@ -1,0 +1,173 @@
+"""F29: signals that mean nothing, a process that was stopped for long, a clock that jumps; F45, F41: origins that come late."""
+import os
+import signal
+import socket
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig.pkrig import SLOW, Origin, Proxy, Refusing  # noqa: E402
+
+FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+CONFIG = """
+listeners:
+  - {{ name: web, address: "127.0.0.1:0", timeouts: {{ head: 3s, client_idle: 10s, body_stall: 3s }} }}
+upstreams:
+  app:
+    endpoints: [ "{address}" ]
+    timeouts: {{ response: 3s, stall: 3s }}
+routes:
+  - match: {{ path: /here }}
+    handler: {{ respond: {{ status: 200, body: "here" }} }}
+  - match: {{ path: / }}
+    forward: app
+"""
+
+
+class Running(unittest.TestCase):
+    def start(self, address, **how):
+        self.proxy = Proxy(CONFIG.format(address=address), **how)
+        self.addCleanup(self.proxy.stop)
+
+    def connect(self, data=b""):
+        sock = socket.create_connection(("127.0.0.1", self.proxy.port()), 10 * SLOW)
+        self.addCleanup(sock.close)
+        sock.sendall(data)
+        return sock
+
+    @staticmethod
+    def status(sock):
+        data = sock.recv(65536)
+        return int(data.split()[1]) if data else None
+
+    def get(self, path):
+        return self.status(self.connect(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()))
+
+
+class Signals(Running):
+    def setUp(self):
+        self.origin = Origin().__enter__()
+        self.addCleanup(self.origin.__exit__)
+        self.start(f"127.0.0.1:{self.origin.port}")
+
+    def test_storms_of_sigchld_and_sigpipe_change_nothing(self):
+        """F29"""
+        engine, sock = self.proxy.engine_pid(), self.connect()
+        for _ in range(500):
+            for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGURG, signal.SIGWINCH):
+                os.kill(self.proxy.pid, number)
+                os.kill(engine, number)
+            sock.sendall(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(self.status(sock), 200)
+        self.assertEqual(self.proxy.engine_pid(), engine)
+
+    def test_what_came_while_it_was_stopped_is_served_not_timed_out(self):
+        """F29: more connections are ready than one turn of the loop takes, and every deadline has passed."""
+        engine, before = self.proxy.engine_pid(), self.proxy.fd_count()
+        heads = [self.connect(b"GET /here HTTP/1.1\r\n") for _ in range(400)]
+        bodies = [
+            self.connect(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na")
+            for _ in range(100)
+        ]
+        late = b"GET /slow-answer?ms=1000 HTTP/1.1\r\nHost: a\r\n\r\n"
+        asked = [self.connect(late) for _ in range(50)]
+        self.until(lambda: self.origin.open >= 150, "the origin has not got them")
+        self.until(lambda: self.proxy.fd_count() >= before + 700, "not all are accepted")
+        os.kill(engine, signal.SIGSTOP)
+        for sock in heads:
+            sock.sendall(b"Host: a\r\n\r\n")
+        for sock in bodies:
+            sock.sendall(b"bc")
+        time.sleep(3.2)  # The time itself is what is tested: all deadlines lie in it.
+        os.kill(engine, signal.SIGCONT)
+        self.assertEqual([self.status(sock) for sock in heads], [200] * 400)
+        self.assertEqual([self.status(sock) for sock in bodies], [200] * 100)
+        self.assertEqual([self.status(sock) for sock in asked], [200] * 50)
+
+    def until(self, condition, what):
+        deadline = time.monotonic() + 5 * SLOW
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(0.005)
+
+
+@unittest.skipUnless(FAKETIME and SLOW == 1, "needs libfaketime, no sanitizer")
+class WallClock(Running):
+    def test_an_hour_back_or_forth_expires_nothing(self):
+        """F29: the wall clock is set while requests wait; deadlines stand on the monotonic one."""
+        origin = Origin().__enter__()
+        self.addCleanup(origin.__exit__)
+        self.start(f"127.0.0.1:{origin.port}", start=False)
+        file = self.proxy.dir / "time"
+        file.write_text("+0")
+        self.proxy.env |= {
+            "LD_PRELOAD": str(FAKETIME),
+            "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        self.proxy.start(20)
+        kept = self.connect()
+        for jump in ("-1h", "+1h"):
+            kept.sendall(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(self.status(kept), 200)
+            waiting = self.connect(b"GET /slow-answer?ms=300 HTTP/1.1\r\nHost: a\r\n\r\n")
+            file.write_text(jump)
+            self.assertEqual(self.status(waiting), 200)
+            kept.sendall(b"GET /date HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(self.status(kept), 404)
+
+
+class Late(Running):
+    def test_an_origin_that_is_not_there_yet_is_served_when_it_comes(self):
+        """F45: it starts without it, and needs no restart."""
+        dead = Refusing()
+        self.start(f"127.0.0.1:{dead.port}")
+        self.assertEqual(self.get("/ok"), 502)
+        dead.close()
+        with Origin(dead.port):
+            self.until_served()
+
+    def test_a_unix_socket_that_is_not_there_yet(self):
+        """F45"""
+        self.start("unix:$TMP/app.sock")
+        path = self.proxy.dir / "app.sock"
+        self.assertEqual(self.get("/ok"), 502)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            path.chmod(0o777)
+            listener.listen()
+            client = self.connect(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")
+            listener.settimeout(5 * SLOW)
+            with listener.accept()[0] as one:
+                one.recv(1000)
+                one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                self.assertEqual(self.status(client), 200)
+
+    def test_a_name_of_two_families_of_which_one_listens(self):
+        """F41: `localhost` is ::1 and 127.0.0.1; an application often listens on one of them."""
+        for host in ("127.0.0.1", "::1"):
+            with self.subTest(host), socket.create_server(
+                (host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+            ) as listener:
+                listener.settimeout(5 * SLOW)
+                self.start(f"localhost:{listener.getsockname()[1]}")
+                begin = time.monotonic()
+                client = self.connect(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")
+                with listener.accept()[0] as one:
+                    self.assertLess(time.monotonic() - begin, 0.25 * SLOW)
+                    one.recv(1000)
+                    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                    self.assertEqual(self.status(client), 200)
+
+    def until_served(self):
+        deadline = time.monotonic() + 1 * SLOW
+        while self.get("/ok") != 200:
+            self.assertLess(time.monotonic(), deadline, "not served within a second")
+            time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    unittest.main()
