@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "kernel/base/block.hpp"
 
@@ -27,6 +28,12 @@ public:
         slice s(block_->data() + begin_, n, block_.get());
         consume(n);
         return s;
+    }
+    // Takes over what `other` holds; nothing is held here.
+    void adopt(input_buffer& other) noexcept {
+        block_ = std::move(other.block_);
+        begin_ = std::exchange(other.begin_, 0);
+        end_ = std::exchange(other.end_, 0);
     }
     // A run inside view() as a slice; not consumed.
     slice share(std::string_view run) const { return slice(run.data(), run.size(), block_.get()); }

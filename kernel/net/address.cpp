@@ -92,15 +92,19 @@ std::string to_text(const socket_address& address) {
     return to_text(to_pk_address(address.storage));
 }
 
-std::string to_text(const pk_address& ip) {
+std::string host_text(const pk_address& ip) {
     char text[INET6_ADDRSTRLEN] = "";
+    if (ip.family != 4 && ip.family != 6) return {};
+    ::inet_ntop(ip.family == 4 ? AF_INET : AF_INET6, ip.bytes, text, sizeof text);
+    return text;
+}
+
+std::string to_text(const pk_address& ip) {
     switch (ip.family) {
         case 4:
-            ::inet_ntop(AF_INET, ip.bytes, text, sizeof text);
-            return std::string(text) + ':' + std::to_string(ip.port);
+            return host_text(ip) + ':' + std::to_string(ip.port);
         case 6:
-            ::inet_ntop(AF_INET6, ip.bytes, text, sizeof text);
-            return '[' + std::string(text) + "]:" + std::to_string(ip.port);
+            return '[' + host_text(ip) + "]:" + std::to_string(ip.port);
         case 1:
             return "unix:";
         default:

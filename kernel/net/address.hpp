@@ -36,6 +36,7 @@ std::vector<socket_address> addresses_of(const config::address& of);
 // "127.0.0.1:80", "[::1]:80", "unix:/path" ("unix:" when it has none). An IPv4 address mapped into
 // IPv6 reads as IPv4.
 std::string to_text(const socket_address& address);
-std::string to_text(const pk_address& ip);  // With its port; "" for family 0.
+std::string host_text(const pk_address& ip);  // Without one, and without brackets.
+std::string to_text(const pk_address& ip);    // With its port; "" for family 0.
 
 }  // namespace pkernel::net

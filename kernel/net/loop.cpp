@@ -101,10 +101,18 @@ loop::~loop() {
 }
 
 bool loop::add(int fd, io_target& target) {
+    return control(EPOLL_CTL_ADD, fd, target);
+}
+
+bool loop::retarget(int fd, io_target& target) {
+    return control(EPOLL_CTL_MOD, fd, target);
+}
+
+bool loop::control(int operation, int fd, io_target& target) {
     epoll_event e{};
     e.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     e.data.ptr = &target;
-    return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &e) == 0;
+    return ::epoll_ctl(epoll_, operation, fd, &e) == 0;
 }
 
 bool loop::add_listener(int fd, io_target& target) {

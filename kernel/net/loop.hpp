@@ -116,6 +116,8 @@ public:
     // Registers for readable, writable and peer-closed, edge-triggered. False with errno when the
     // kernel refuses. Closing the fd deregisters it.
     bool add(int fd, io_target& target);
+    // Another target for an fd that add knows. What is ready is told again.
+    bool retarget(int fd, io_target& target);
     // Level-triggered, readable only: listening sockets, event and signal fds.
     bool add_listener(int fd, io_target& target);
     void remove(int fd);
@@ -142,6 +144,7 @@ public:
 
 private:
     friend class bell;
+    bool control(int operation, int fd, io_target& target);
     void answer_bells();
     bool wait_and_dispatch();
     void run_deferred();

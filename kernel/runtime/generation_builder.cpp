@@ -5,6 +5,7 @@
 #include "kernel/http/fields.hpp"
 #include "kernel/plugin/plugin_file.hpp"
 #include "kernel/route/router.hpp"
+#include "kernel/stream/variables.hpp"
 
 namespace pkernel::runtime {
 
@@ -78,13 +79,28 @@ public:
 
 private:
     void make_instances() {
-        for (const use_ptr& use : conf_->uses) {
-            if (use->built_in) continue;
-            auto made = plugin::instance::create(use, plugins_, services_, out_);
-            if (!made || !made->validate(out_)) continue;
-            by_use_[use.get()] = made;
-            plan_->instances.push_back(std::move(made));
-        }
+        for (const use_ptr& use : conf_->uses)
+            if (use->point == PK_TRANSPORT_ID) make_instance(use);
+        for (const use_ptr& use : conf_->uses)
+            if (use->point != PK_TRANSPORT_ID && !use->built_in) make_instance(use);
+    }
+
+    // Variables that a transport offers can be named by the options of those made after it.
+    void make_instance(const use_ptr& use) {
+        auto made = plugin::instance::create(use, plugins_, services_, out_);
+        if (!made || !made->validate(out_)) return;
+        if (use->point == PK_TRANSPORT_ID) offer_variables(*made);
+        by_use_[use.get()] = made;
+        plan_->instances.push_back(std::move(made));
+    }
+
+    void offer_variables(const plugin::instance& made) {
+        const auto hooks = made.table<pk_transport>();
+        std::uint32_t count = 0;
+        const pk_str* first = hooks.variables ? hooks.variables(made.self(), &count) : nullptr;
+        for (std::uint32_t i = 0, number = 0; i < count; ++i)
+            if (stream::variables::offer(http::to_view(first[i]), number) == PK_OK)
+                offered_[made.number()].emplace_back(number, i);
     }
 
     void start_instances() {
@@ -96,6 +112,11 @@ private:
             auto u = std::make_unique<upstream::upstream>();
             u->conf = &c;
             u->name = c.name;
+            if (c.transport && out_.errors() == 0) {
+                u->transport = transport(c.transport, c.name);
+                u->transport->names.emplace_back("http/1.1");
+                u->transport->publish();
+            }
             for (const config::endpoint& e : c.endpoints) add_endpoint(*u, e);
             if (c.balancer && out_.errors() == 0) {
                 u->balancer = by_use_.at(c.balancer.get());
@@ -109,6 +130,14 @@ private:
         }
     }
 
+    // The name that requests ask for is the one that the origin must have.
+    static std::string peer_name(const config::upstream& u, const config::address& at) {
+        if (!u.host) return at.kind == config::address_kind::ip ? net::host_text(at.ip) : at.host;
+        const auto& host = *u.host;
+        if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
+        return host.substr(0, host.find(':'));
+    }
+
     void add_endpoint(upstream::upstream& u, const config::endpoint& e) {
         std::string why;
         auto addresses = upstream::resolve(e.address, why);
@@ -119,6 +148,8 @@ private:
         }
         upstream::endpoint& made = u.endpoints.emplace_back();
         made.key.address = e.address.text;
+        if (u.transport) made.key.transport = u.transport->instance.get();
+        made.peer_name = peer_name(*u.conf, e.address);
         made.addresses = std::move(addresses);
         made.weight = e.weight;
         made.backup = e.backup;
@@ -135,8 +166,41 @@ private:
             l->head_limits = {c.limits.request_line, c.limits.field, c.limits.head,
                               c.limits.fields};
             l->logs = logs(c.logs);
+            for (const use_ptr& use : c.codecs) l->codecs.push_back(codec(*use));
+            if (c.transport) {
+                l->transport = transport(c.transport, c.name);
+                l->secure = l->transport->secure();
+                for (const auto& each : l->codecs)
+                    for (const auto& name : each.protocols) l->transport->names.push_back(name);
+                l->transport->publish();
+            }
             plan_->listeners.push_back(std::move(l));
         }
+    }
+
+    stream::codec_plan codec(const config::plugin_use& use) {
+        stream::codec_plan made;
+        if (use.built_in) {
+            made.protocols.emplace_back("http/1.1");
+            return made;
+        }
+        made.instance = by_use_.at(&use);
+        made.hooks = made.instance->table<pk_codec>();
+        std::uint32_t count = 0;
+        const pk_str* first =
+            made.hooks.protocols ? made.hooks.protocols(made.instance->self(), &count) : nullptr;
+        for (std::uint32_t i = 0; i < count; ++i)
+            made.protocols.emplace_back(http::to_view(first[i]));
+        return made;
+    }
+
+    std::unique_ptr<net::transport_plan> transport(const use_ptr& use, std::string place) {
+        auto made = std::make_unique<net::transport_plan>();
+        made->instance = by_use_.at(use.get());
+        made->hooks = made->instance->table<pk_transport>();
+        made->variables = offered_[made->instance->number()];
+        made->place = std::move(place);
+        return made;
     }
 
     std::vector<std::shared_ptr<stream::log_plan>> logs(const std::vector<use_ptr>& uses) {
@@ -249,6 +313,7 @@ private:
     config::diagnostics& out_;
     std::shared_ptr<stream::generation> plan_;
     std::map<const config::plugin_use*, instance_ptr> by_use_;
+    std::map<std::uint32_t, std::vector<std::pair<std::uint32_t, std::uint32_t>>> offered_;
     std::map<const config::plugin_use*, std::shared_ptr<stream::filter_plan>> filters_;
     std::map<const config::plugin_use*, std::shared_ptr<stream::log_plan>> logs_;
 };

@@ -6,6 +6,7 @@
 #include "kernel/runtime/commands.hpp"
 #include "pkernel/abi/balancer.h"
 #include "pkernel/abi/clock.h"
+#include "pkernel/abi/codec.h"
 #include "pkernel/abi/handler.h"
 #include "pkernel/abi/http_filter.h"
 #include "pkernel/abi/log.h"
@@ -14,6 +15,7 @@
 #include "pkernel/abi/offload.h"
 #include "pkernel/abi/subrequest.h"
 #include "pkernel/abi/timer.h"
+#include "pkernel/abi/transport.h"
 #include "pkernel/abi/variables.h"
 #include "pkernel/abi/waker.h"
 
@@ -52,8 +54,8 @@ std::string plugins_dir(const command_line& line) {
 }
 
 const std::vector<std::string>& extension_points() {
-    static const std::vector<std::string> all{PK_HTTP_FILTER_ID, PK_HANDLER_ID, PK_BALANCER_ID,
-                                              PK_LOG_ID};
+    static const std::vector<std::string> all{PK_HTTP_FILTER_ID, PK_HANDLER_ID,   PK_BALANCER_ID,
+                                              PK_LOG_ID,         PK_TRANSPORT_ID, PK_CODEC_ID};
     return all;
 }
 

@@ -7,6 +7,7 @@
 #include "kernel/base/log.hpp"
 #include "kernel/plugin/this_thread.hpp"
 #include "kernel/runtime/crash_signals.hpp"
+#include "kernel/stream/greeting.hpp"
 #include "kernel/stream/subrequest.hpp"
 
 namespace pkernel::runtime {
@@ -126,7 +127,8 @@ void worker::accepted(int fd, std::uint32_t listener, const pk_address& peer,
         ::close(fd);
         return;
     }
-    auto* c = new stream::http1_server(context_, *this, fd, listener, peer, local);
+    stream::accepted_connection from{net::wire(fd), listener, peer, local};
+    auto* c = stream::greet(context_, *this, std::move(from));
     connections_.push_back(*c);
     if (c->start() && draining_) c->drain(drain_grace);
 }
@@ -140,10 +142,14 @@ void worker::out_of_descriptors(int listening_fd) {
     reserve_ = base::unique_fd(open_reserve());
 }
 
-void worker::connection_closed(stream::http1_server& c) {
+void worker::connection_closed(stream::client_connection& c) {
     (*setup_.counts)[c.listener_index()].fetch_sub(1, std::memory_order_relaxed);
     --count_;
     end_if_drained();
+}
+
+void worker::connection_goes_on(stream::client_connection&, stream::client_connection& next) {
+    connections_.push_back(next);
 }
 
 void worker::drain() {
@@ -151,7 +157,7 @@ void worker::drain() {
     draining_ = context_.draining = true;
     for (const auto& a : acceptors_) a->finish();
     acceptors_.clear();
-    connections_.for_each([](stream::http1_server& c) { c.drain(drain_grace); });
+    connections_.for_each([](stream::client_connection& c) { c.drain(drain_grace); });
     drain_limit_.arm(loop_.timers(), loop_.now() + drain_max);
     end_if_drained();
 }

@@ -15,8 +15,8 @@
 #include "kernel/base/unique_fd.hpp"
 #include "kernel/net/loop.hpp"
 #include "kernel/runtime/acceptor.hpp"
+#include "kernel/stream/client_connection.hpp"
 #include "kernel/stream/context.hpp"
-#include "kernel/stream/http1_server.hpp"
 #include "kernel/stream/offload_pool.hpp"
 #include "kernel/stream/stream_services.hpp"
 
@@ -57,7 +57,8 @@ private:
     void accepted(int fd, std::uint32_t listener, const pk_address& peer,
                   const pk_address& local) override;
     void out_of_descriptors(int listening_fd) override;
-    void connection_closed(stream::http1_server& c) override;
+    void connection_closed(stream::client_connection& c) override;
+    void connection_goes_on(stream::client_connection& c, stream::client_connection& next) override;
     bool make_room_for_one(std::uint32_t listener) noexcept;
 
     bool enter();
@@ -72,7 +73,7 @@ private:
     net::loop loop_;
     stream::context context_;
     std::vector<std::unique_ptr<acceptor>> acceptors_;
-    base::list<stream::http1_server, stream::http1_server> connections_;
+    base::list<stream::client_connection, stream::client_connection> connections_;
     std::uint64_t count_ = 0;
     base::unique_fd reserve_;
     bool draining_ = false;

@@ -4,6 +4,7 @@
 
 #include "kernel/http/writer.hpp"
 #include "kernel/stream/offload_pool.hpp"
+#include "kernel/stream/session_door.hpp"
 #include "kernel/stream/stream.hpp"
 #include "kernel/stream/subrequest.hpp"
 #include "kernel/stream/waker_table.hpp"
@@ -22,6 +23,8 @@ context::context(net::loop& l, std::uint32_t w, plugin::marker_slot& m)
       marker(m),
       connections(l, {}),
       wakers(std::make_unique<waker_table>(l, w)),
+      session_services(std::make_unique<session_door>(*this)),
+      sessions{m, *session_services},
       subrequests(std::make_unique<subrequest_table>(*this)),
       random_(static_cast<std::uint64_t>(net::monotonic_now().count()) * 0x9e3779b97f4a7c15u + w) {}
 

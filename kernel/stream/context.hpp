@@ -11,6 +11,7 @@
 #include "kernel/base/block.hpp"
 #include "kernel/net/loop.hpp"
 #include "kernel/net/pipe_pool.hpp"
+#include "kernel/net/transport.hpp"
 #include "kernel/plugin/call_marker.hpp"
 #include "kernel/stream/plan.hpp"
 #include "kernel/upstream/chooser.hpp"
@@ -42,6 +43,8 @@ struct context {
     upstream::pool connections;
     net::pipe_pool pipes;
     std::unique_ptr<waker_table> wakers;
+    const std::unique_ptr<net::session_services> session_services;
+    net::session_context sessions;
     std::unique_ptr<subrequest_table> subrequests;
     std::unique_ptr<offload_port> offload;  // Null while there is no pool, and after the end.
     std::shared_ptr<site> current;

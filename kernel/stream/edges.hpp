@@ -9,6 +9,10 @@
 #include "kernel/base/end_reason.hpp"
 #include "kernel/http/fields.hpp"
 
+namespace pkernel::net {
+class session;
+}
+
 namespace pkernel::stream {
 
 class stream;
@@ -44,6 +48,9 @@ public:
     virtual void spliced(std::uint64_t) {}
     // No more goes there now: response_drained follows when it does.
     virtual void splice_waits() {}
+
+    // The transport of the client's connection, if it has one.
+    virtual net::session* transport() noexcept { return nullptr; }
 
 protected:
     ~downstream() = default;

@@ -1,6 +1,7 @@
 #include "kernel/stream/forward.hpp"
 
 #include "kernel/base/check.hpp"
+#include "kernel/base/log.hpp"
 #include "kernel/http/normalise.hpp"
 #include "kernel/http/writer.hpp"
 #include "kernel/net/socket.hpp"
@@ -27,6 +28,9 @@ outcome outcome_of(const upstream::failure& f) noexcept {
             return {502, {PK_END_UNREACHABLE, "connect_unreachable"}, "destination_ip_unroutable"};
         case failure_kind::connect_timeout:
             return {504, {PK_END_TIMEOUT, "connect_timeout"}, "connection_timeout"};
+        case failure_kind::handshake_failed:
+            return {
+                502, {PK_END_UNREACHABLE, "upstream_handshake_failed"}, "connection_terminated"};
         case failure_kind::send_timeout:
             return {504, {PK_END_TIMEOUT, "upstream_send_timeout"}, "connection_write_timeout"};
         case failure_kind::response_timeout:
@@ -119,7 +123,7 @@ void forward::attempt() {
         careful ? net::nanoseconds(std::chrono::milliseconds(500)) : net::nanoseconds(0);
     while (upstream::connection* c = peers.take(margin)) {
         // A request that must not run twice does not meet a FIN that lies there already.
-        if (careful && net::is_stale(c->fd())) {
+        if (careful && c->is_stale()) {
             c->abandon();
             continue;
         }
@@ -139,7 +143,11 @@ void forward::connect(std::uint32_t index) {
     for (; address_ < e.addresses.size(); ++address_) {
         auto* c = new upstream::connection(in.loop, in.blocks, chooser_->peers(index).key());
         upstream::failure why;
-        if (c->connect(e.addresses[address_], chooser_->of().conf->timeouts.connect, *this, &why)) {
+        const auto& to = e.addresses[address_];
+        const upstream::connection::transport_use through{chooser_->of().transport.get(),
+                                                          &in.sessions, e.peer_name,
+                                                          net::to_pk_address(to.storage)};
+        if (c->connect(to, through, chooser_->of().conf->timeouts.connect, *this, &why)) {
             conn_ = c;
             return;
         }
@@ -396,8 +404,17 @@ void forward::give_up(const upstream::failure& why) {
     running_ = false;
     release();
     continue_timer_.cancel();
+    if (!why.detail.empty()) log_detail(why);
     const auto o = outcome_of(why);
     stream_.local_error(o.status, o.why, o.proxy_error);
+}
+
+void forward::log_detail(const upstream::failure& why) const {
+    static base::repeat_limit line;
+    base::log(base::log_level::warning,
+              "upstream '" + std::string(upstream_name()) + "', endpoint " +
+                  std::string(endpoint_name()) + ": " + why.detail,
+              line);
 }
 
 void forward::cancel() noexcept {

@@ -65,6 +65,7 @@ private:
     void finish_request();
     bool looped() const;
     void give_up(const upstream::failure& why);
+    void log_detail(const upstream::failure& why) const;
     void settle(std::uint32_t cause);
     void release() noexcept;
     bool splices();

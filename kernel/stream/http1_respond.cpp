@@ -7,12 +7,6 @@
 
 namespace pkernel::stream {
 
-namespace {
-
-constexpr int vectors_per_write = 64;
-
-}  // namespace
-
 void http1_server::send_informational(std::uint32_t status, const http::fields& fields) {
     const auto size = http::head_size_bound(fields, 64);
     const auto block = base::block_ref::adopt(context_.blocks.take_sized(size));
@@ -125,12 +119,9 @@ void http1_server::flush() {
     // The FIN that follows at once travels in the last segment instead of one of its own.
     const bool ends = response_done_ && !keep_;
     while (!out_.empty() && writable_) {
-        iovec parts[vectors_per_write];
-        const int n = out_.gather(parts, vectors_per_write);
-        const auto r = net::send_some(fd_, parts, n, ends);
+        const auto r = wire_.send(out_, ends);
         if (r.status == net::io_status::done) {
             written_ += r.bytes;
-            out_.consume(r.bytes);
             continue;
         }
         if (r.status == net::io_status::would_block) {
@@ -149,7 +140,7 @@ void http1_server::flush() {
 // What the client has acknowledged: a send buffer can hold megabytes, and looks like a stall while
 // it empties.
 std::uint64_t http1_server::taken_by_client() const noexcept {
-    return written_ - std::min<std::uint64_t>(written_, net::undelivered(fd_));
+    return written_ - std::min<std::uint64_t>(written_, net::undelivered(wire_.fd()));
 }
 
 // The route's own time, else the listener's.
@@ -170,14 +161,11 @@ void http1_server::watch_writing() {
 int http1_server::splice_target() noexcept {
     if (chunked_ || until_close_ || response_left_ <= 0 || aborted_) return -1;
     while (!out_.empty() && writable_) {
-        iovec parts[vectors_per_write];
-        const int n = out_.gather(parts, vectors_per_write);
-        const auto r = net::send_some(fd_, parts, n, true);
+        const auto r = wire_.send(out_, true);
         if (r.status != net::io_status::done) return -1;
         written_ += r.bytes;
-        out_.consume(r.bytes);
     }
-    return out_.empty() && writable_ ? fd_ : -1;
+    return out_.empty() && writable_ ? wire_.plain_to_write() : -1;
 }
 
 void http1_server::spliced(std::uint64_t n) {

@@ -3,9 +3,6 @@
 
 #include "kernel/stream/http1_server.hpp"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "kernel/http/normalise.hpp"
 #include "kernel/http/target.hpp"
 #include "kernel/net/socket.hpp"
@@ -13,35 +10,34 @@
 
 namespace pkernel::stream {
 
-http1_server::http1_server(context& c, connection_keeper& keeper, int fd, std::uint32_t listener,
-                           const pk_address& peer, const pk_address& local)
-    : context_(c),
+http1_server::http1_server(context& c, connection_keeper& keeper, accepted_connection&& from)
+    : client_connection(from.listener),
+      context_(c),
       keeper_(keeper),
-      fd_(fd),
-      listener_(listener),
-      peer_(peer),
-      local_(local),
+      wire_(std::move(from.wire)),
+      known_(from.known),
+      peer_(from.peer),
+      local_(from.local),
       in_(c.blocks),
       scratch_(c.blocks),
       read_timer_(&on_read_timer, this),
       write_timer_(&on_write_timer, this) {}
 
-http1_server::~http1_server() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
 bool http1_server::start() {
-    if (!context_.loop.add(fd_, *this)) {
+    const int fd = wire_.fd();
+    if (!(known_ ? context_.loop.retarget(fd, *this) : context_.loop.add(fd, *this))) {
         close(false);
         return false;
     }
     // A client that says nothing at all is held to the time for a head.
     time_reading(reading::head, listener().conf->timeouts.head);
-    return true;
+    if (known_) on_io(net::io_readable | net::io_writable);
+    return phase_ != phase::closed;
 }
 
 void http1_server::on_io(std::uint32_t events) {
     if (phase_ == phase::closed) return;
+    events = wire_.events(events);
     if (events & net::io_writable) writable_ = true;
     if (events & (net::io_readable | net::io_peer_closed)) readable_ = true;
     if (events & net::io_peer_closed) peer_closed_ = true;
@@ -91,12 +87,12 @@ bool http1_server::fill() {
         return false;
     }
     const std::size_t room = in_.free_size();
-    const auto r = net::receive(fd_, in_.free_space(), room);
+    const auto r = wire_.receive(in_.free_space(), room, peer_closed_);
     switch (r.status) {
         case net::io_status::done:
             in_.filled(r.bytes);
             window_in_ += r.bytes;
-            if (r.bytes < room && !peer_closed_) readable_ = false;
+            if (wire_.emptied(r.bytes, room) && !peer_closed_) readable_ = false;
             return true;
         case net::io_status::would_block:
             readable_ = false;
@@ -322,8 +318,8 @@ void http1_server::end_stream(base::end_reason why) {
 
 // Half-closes, and reads on for a little so that no reset destroys what the client has yet to read.
 void http1_server::linger() {
-    ::shutdown(fd_, SHUT_WR);
     phase_ = phase::lingering;
+    said_goodbye_ = false;
     in_.release();
     lingered_ = 0;
     readable_ = true;
@@ -332,9 +328,10 @@ void http1_server::linger() {
 }
 
 void http1_server::discard() {
+    if (!said_goodbye_) said_goodbye_ = wire_.end_writing();
     char nowhere[16 * 1024];
     while (readable_) {
-        const auto r = net::receive(fd_, nowhere, sizeof nowhere);
+        const auto r = wire_.receive(nowhere, sizeof nowhere);
         if (r.status == net::io_status::would_block) {
             readable_ = false;
             return;
@@ -352,12 +349,8 @@ void http1_server::close(bool with_reset) {
     deferred::unlink();
     out_.clear();
     in_.release();
-    if (with_reset)
-        net::close_with_reset(fd_);
-    else
-        ::close(fd_);
-    fd_ = -1;
-    base::list_hook<http1_server>::unlink();
+    wire_.close(with_reset);
+    base::list_hook<client_connection>::unlink();
     keeper_.connection_closed(*this);
     context_.loop.retire(this);
 }
@@ -391,7 +384,8 @@ void http1_server::read_expired() {
             return close(false);
         case reading::gone:
             // While bytes are on their way a client that is gone answers them with a reset.
-            if (!stream_ || !out_.empty() || net::undelivered(fd_) > 0 || written_ > gone_mark_)
+            if (!stream_ || !out_.empty() || net::undelivered(wire_.fd()) > 0 ||
+                written_ > gone_mark_)
                 return watch_for_gone();
             end_stream({PK_END_CLIENT_ABORT, "client_closed"});
             return close(false);

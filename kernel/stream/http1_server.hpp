@@ -15,28 +15,14 @@
 #include "kernel/base/slice_queue.hpp"
 #include "kernel/http/chunked.hpp"
 #include "kernel/http/framing.hpp"
-#include "kernel/net/loop.hpp"
+#include "kernel/net/wire.hpp"
+#include "kernel/stream/client_connection.hpp"
 #include "kernel/stream/context.hpp"
 #include "kernel/stream/edges.hpp"
 
 namespace pkernel::stream {
 
-class http1_server;
-
-// Who counts the connections of a worker.
-class connection_keeper {
-public:
-    virtual void connection_closed(http1_server& c) = 0;
-
-protected:
-    ~connection_keeper() = default;
-};
-
-class http1_server final : public net::io_target,
-                           public net::retired,
-                           public base::list_hook<http1_server>,
-                           private net::deferred,
-                           private downstream {
+class http1_server final : public client_connection, private net::deferred, private downstream {
 public:
     static constexpr std::size_t linger_bytes_max = 64 * 1024;
     static constexpr std::uint64_t rate_min = 240;  // Bytes a second.
@@ -44,20 +30,14 @@ public:
     // this long.
     static constexpr net::nanoseconds gone_after = std::chrono::milliseconds(800);
 
-    // Takes the fd.
-    http1_server(context& c, connection_keeper& keeper, int fd, std::uint32_t listener,
-                 const pk_address& peer, const pk_address& local);
-    ~http1_server() override;
+    http1_server(context& c, connection_keeper& keeper, accepted_connection&& from);
+    ~http1_server() override = default;
 
-    // Registers with the loop. False: the connection is closed and retired.
-    bool start();
-    // No further request will be served: an idle connection waits `grace` for one that is under
-    // way.
-    void drain(net::nanoseconds grace);
-    // Ends it now, whatever it does.
-    void kill(base::end_reason why);
-    bool busy() const noexcept { return stream_ != nullptr; }
-    std::uint32_t listener_index() const noexcept { return listener_; }
+    bool start() override;
+    void drain(net::nanoseconds grace) override;
+    void kill(base::end_reason why) override;
+    // Bytes that were read before, to decide that they are its; before start.
+    void preload(base::input_buffer& read) noexcept { in_.adopt(read); }
 
     void on_io(std::uint32_t events) override;
 
@@ -76,6 +56,7 @@ private:
     void spliced(std::uint64_t n) override;
     void splice_waits() override;
     void send_continue() override;
+    net::session* transport() noexcept override { return wire_.session(); }
 
     void run_deferred() override;
     void proceed();
@@ -112,8 +93,8 @@ private:
 
     context& context_;
     connection_keeper& keeper_;
-    int fd_;
-    const std::uint32_t listener_;
+    net::wire wire_;
+    const bool known_;
     const pk_address peer_;
     const pk_address local_;
     phase phase_ = phase::idle;
@@ -134,6 +115,7 @@ private:
     bool continued_ = false;
     bool draining_ = false;
     bool splice_waits_ = false;
+    bool said_goodbye_ = false;
     stream* stream_ = nullptr;
     base::input_buffer in_;
     base::slice_queue out_;

@@ -69,9 +69,19 @@ offload_port::~offload_port() {
 pk_status offload_port::submit(slot& s, const pk_job& job) {
     auto made = std::make_unique<offload_job>();
     made->abi = job;
-    made->who = context_.wakers->make(s);
+    made->who = stream_waker(s);
     if (made->who.place == UINT64_MAX) return PK_NO_MEMORY;
     made->pinned = s.owner->shared_site();
+    return push(std::move(made));
+}
+
+pk_status offload_port::submit(const pk_waker& who, const pk_conn_job& job) {
+    if (!job.done) return PK_INVALID;
+    auto made = std::make_unique<offload_job>();
+    made->abi = {sizeof(pk_job), 0, job.arg, job.run, nullptr, job.drop};
+    made->conn_done = job.done;
+    made->who = who;
+    made->pinned = context_.current;
     return push(std::move(made));
 }
 
@@ -84,7 +94,8 @@ pk_status offload_port::submit_on_worker(const pk_job& job) {
 }
 
 pk_status offload_port::push(std::unique_ptr<offload_job> job) {
-    if (!job->abi.run || !job->abi.done || !job->abi.drop) return PK_INVALID;
+    if (!job->abi.run || !job->abi.drop) return PK_INVALID;
+    if (!job->abi.done && !job->conn_done) return PK_INVALID;
     job->port = this;
     if (!pool_.push(*job)) return PK_NO_MEMORY;
     out_.push_back(*job.release());
@@ -122,8 +133,13 @@ void offload_port::settle(offload_job& job) {
     const std::unique_ptr<offload_job> owned(&job);
     const pk_job& abi = job.abi;
     if (job.on_worker && !job.dropping) return abi.done(nullptr, abi.arg);
-    slot* s = job.dropping ? nullptr : context_.wakers->find(job.who);
-    if (!s) return abi.drop(abi.arg);
+    void* const who = job.dropping ? nullptr : context_.wakers->find(job.who);
+    if (!who) return abi.drop(abi.arg);
+    if (job.conn_done) {
+        auto& c = *static_cast<net::session*>(who);
+        return c.call_back([&] { job.conn_done(c.handle(), abi.arg); });
+    }
+    slot* s = static_cast<slot*>(who);
     stream& o = *s->owner;
     o.call(*s, [&](pk_stream* h) { abi.done(h, abi.arg); });
     o.advance();

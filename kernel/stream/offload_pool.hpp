@@ -18,6 +18,7 @@
 
 #include "kernel/base/list.hpp"
 #include "kernel/net/loop.hpp"
+#include "kernel/net/transport.hpp"
 #include "kernel/stream/waker_table.hpp"
 #include "pkernel/abi/offload.h"
 
@@ -34,7 +35,8 @@ struct offload_job : base::list_hook<offload_job> {
     offload_port* port = nullptr;
     offload_job* next_back = nullptr;
     bool on_worker = false;       // Or:
-    pk_waker who{UINT64_MAX, 0};  // tells whether the handle still lives.
+    pk_waker who{UINT64_MAX, 0};  // tells whether the handle still lives: a stream's, or
+    void (*conn_done)(pk_conn*, void*) = nullptr;  // if this is set, a connection's.
     bool dropping = false;
     std::shared_ptr<site> pinned;  // So that the instance outlives its job.
 };
@@ -74,6 +76,7 @@ public:
     ~offload_port();
 
     pk_status submit(slot& s, const pk_job& job);
+    pk_status submit(const pk_waker& who, const pk_conn_job& job);
     pk_status submit_on_worker(const pk_job& job);
 
     // [pool] The job has run.

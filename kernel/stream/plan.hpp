@@ -10,9 +10,11 @@
 
 #include "kernel/config/model.hpp"
 #include "kernel/http/head.hpp"
+#include "kernel/net/transport.hpp"
 #include "kernel/plugin/instance.hpp"
 #include "kernel/upstream/connection.hpp"
 #include "kernel/upstream/endpoint.hpp"
+#include "pkernel/abi/codec.h"
 #include "pkernel/abi/handler.h"
 #include "pkernel/abi/http_filter.h"
 #include "pkernel/abi/log.h"
@@ -45,12 +47,20 @@ struct claimed_names {
     bool claims(std::uint32_t id) const noexcept { return (ids[id >> 6] >> (id & 63)) & 1; }
 };
 
+struct codec_plan {
+    pk_codec hooks{};
+    std::shared_ptr<plugin::instance> instance;  // Null: the built-in HTTP/1.1.
+    std::vector<std::string> protocols;          // ALPN ids, best first.
+};
+
 struct listener_plan {
     const config::listener* conf = nullptr;
     std::uint32_t index = 0;
     std::string name;
     http::head_limits head_limits;
     std::vector<std::shared_ptr<log_plan>> logs;
+    std::unique_ptr<net::transport_plan> transport;  // Null: plain.
+    std::vector<codec_plan> codecs;                  // Never empty.
     bool secure = false;
 };
 

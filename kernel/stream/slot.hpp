@@ -7,6 +7,7 @@
 #include "kernel/base/slice_queue.hpp"
 #include "kernel/net/timer.hpp"
 #include "kernel/stream/plan.hpp"
+#include "pkernel/abi/waker.h"
 
 namespace pkernel::stream {
 
@@ -71,5 +72,8 @@ struct slot {
 
     static slot& of(pk_stream* s) noexcept { return *reinterpret_cast<slot*>(s); }
 };
+
+// Of the worker's table; its place is made the first time.
+pk_waker stream_waker(slot& s);
 
 }  // namespace pkernel::stream

@@ -70,6 +70,11 @@ void stream::begin(bool expects) {
     expects_ = expects;
     head_method_ = request.method_id == PK_METHOD_HEAD;
     request.client = request.peer;
+    if (auto* t = from_->transport(); t && !t->serves(http::to_view(request.host))) {
+        claim_fields();
+        return local_error(421, {PK_END_REFUSED, "misdirected"}, {},
+                           "This connection is not for that host.");
+    }
     if (!find_route()) {
         claim_fields();
         return local_error(404, {PK_END_REFUSED, "no_route"}, "destination_not_found",
@@ -173,7 +178,7 @@ void stream::finish() {
                 ? (s.filter->interest & PK_ON_STREAM_END ? s.filter->hooks.stream_end : nullptr)
                 : s.handler->hooks.stream_end;
         if (hook) call(s, [&](pk_stream* h) { hook(h, end_.cause); });
-        context_.wakers->forget(s);
+        context_.wakers->forget(s.waker);
     }
     write_records();
     reset();

@@ -28,8 +28,7 @@ std::atomic<waker_table*> tables[workers_max];
 // -------------------------------------------------------------------------------------------------
 
 pk_waker make_waker(pk_stream* s) {
-    slot& at = slot::of(s);
-    return at.owner->in().wakers->make(at);
+    return stream_waker(slot::of(s));
 }
 
 pk_status wake(const pk_host*, pk_waker w) {
@@ -156,6 +155,13 @@ pk_status submit_on_worker(const pk_host*, const pk_job* job) {
 }
 
 }  // namespace
+
+pk_waker stream_waker(slot& s) {
+    return s.owner->in().wakers->make(s.waker, &s, [](void* who) {
+        slot& woken = *static_cast<slot*>(who);
+        woken.owner->wake(woken);
+    });
+}
 
 void provide_services(plugin::services& to) {
     static const pk_timer_service timers{

@@ -13,6 +13,7 @@
 
 #include "kernel/http/characters.hpp"
 #include "kernel/http/head.hpp"
+#include "kernel/net/transport.hpp"
 #include "kernel/route/query.hpp"
 #include "kernel/stream/stream.hpp"
 
@@ -47,7 +48,7 @@ constexpr std::array<std::string_view, builtin_count> builtin_names = {
 // --- those with a name of the user's
 // ------------------------------------------------------------------------
 
-enum class family : std::uint8_t { field, query, cookie };
+enum class family : std::uint8_t { field, query, cookie, transport };
 struct named {
     family of;
     std::uint32_t field = PK_FIELD_OTHER;  // The id of a well-known field.
@@ -254,6 +255,18 @@ bool cookie_value(stream& s, const named& n, std::string_view& out) {
     return false;
 }
 
+// Kept, since the transport's own may go with the connection before a log reads it.
+bool transport_value(stream& s, std::uint32_t variable, std::string_view& out) {
+    net::session* const t = s.from().transport();
+    if (!t) return false;
+    for (const auto& [number, index] : t->plan().variables)
+        if (number == variable && t->variable(index, out)) {
+            out = keep(s, variable, out);
+            return true;
+        }
+    return false;
+}
+
 pk_status resolve_call(const pk_host*, pk_str name, std::uint32_t* variable) {
     return resolve(http::to_view(name), *variable);
 }
@@ -279,7 +292,19 @@ pk_status resolve(std::string_view name, std::uint32_t& variable) {
     if (kind == "field") return add(name, family::field, rest, variable);
     if (kind == "query") return add(name, family::query, rest, variable);
     if (kind == "cookie") return add(name, family::cookie, rest, variable);
-    return PK_NOT_FOUND;
+    const std::lock_guard hold(lock);
+    const auto at = numbers.find(name);
+    if (at == numbers.end()) return PK_NOT_FOUND;
+    variable = at->second;
+    return PK_OK;
+}
+
+pk_status offer(std::string_view name, std::uint32_t& variable) {
+    const auto dot = name.find('.');
+    if (dot == std::string_view::npos) return PK_INVALID;
+    const auto kind = name.substr(0, dot);
+    if (kind == "field" || kind == "query" || kind == "cookie") return PK_INVALID;
+    return add(name, family::transport, name.substr(dot + 1), variable);
 }
 
 bool get(stream& s, std::uint32_t variable, std::string_view& value) {
@@ -295,6 +320,8 @@ bool get(stream& s, std::uint32_t variable, std::string_view& value) {
             return query_value(s, *n, value);
         case family::cookie:
             return cookie_value(s, *n, value);
+        case family::transport:
+            return transport_value(s, variable, value);
     }
     return false;
 }

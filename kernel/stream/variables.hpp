@@ -31,6 +31,10 @@ inline constexpr std::size_t name_bytes_max = 256;
 // [control] PK_NOT_FOUND: there is none of that name. PK_NO_MEMORY: named_max are known already.
 pk_status resolve(std::string_view name, std::uint32_t& variable);
 
+// [control] The number of a name that a transport gives values to, as "tls.version", which may be
+// resolved from now on. PK_INVALID: it has no dot, or is one of the kernel's own.
+pk_status offer(std::string_view name, std::uint32_t& variable);
+
 // [worker] False: it has no value now.
 bool get(stream& s, std::uint32_t variable, std::string_view& value);
 

@@ -1,8 +1,5 @@
 #include "kernel/stream/waker_table.hpp"
 
-#include "kernel/stream/slot.hpp"
-#include "kernel/stream/stream.hpp"
-
 namespace pkernel::stream {
 
 waker_table::waker_table(net::loop& loop, std::uint32_t worker)
@@ -20,35 +17,36 @@ waker_table::place* waker_table::at(std::uint32_t index) const noexcept {
     return chunk ? chunk + index % chunk_size : nullptr;
 }
 
-pk_waker waker_table::make(slot& s) {
-    if (s.waker == UINT32_MAX) {
+pk_waker waker_table::make(std::uint32_t& index, void* who, wake_call wake) {
+    if (index == UINT32_MAX) {
         if (free_ != UINT32_MAX) {
-            s.waker = free_;
+            index = free_;
             free_ = at(free_)->next_free;
         } else {
             if (made_ == chunk_size * chunks_max) return {UINT64_MAX, 0};
             if (made_ % chunk_size == 0)
                 chunks_[made_ / chunk_size].store(new place[chunk_size], std::memory_order_release);
-            s.waker = made_++;
+            index = made_++;
         }
-        place* p = at(s.waker);
-        p->who = &s;
+        place* p = at(index);
+        p->who = who;
+        p->wake = wake;
         p->life.fetch_add(1, std::memory_order_relaxed);
     }
-    return {std::uint64_t{worker_} << 32 | s.waker, at(s.waker)->life.load()};
+    return {std::uint64_t{worker_} << 32 | index, at(index)->life.load()};
 }
 
-void waker_table::forget(slot& s) noexcept {
-    if (s.waker == UINT32_MAX) return;
-    place* p = at(s.waker);
+void waker_table::forget(std::uint32_t& index) noexcept {
+    if (index == UINT32_MAX) return;
+    place* p = at(index);
     p->who = nullptr;
     p->life.fetch_add(1, std::memory_order_relaxed);
     p->next_free = free_;
-    free_ = s.waker;
-    s.waker = UINT32_MAX;
+    free_ = index;
+    index = UINT32_MAX;
 }
 
-slot* waker_table::find(pk_waker w) const noexcept {
+void* waker_table::find(pk_waker w) const noexcept {
     const place* p = at(static_cast<std::uint32_t>(w.place));
     return p && p->life.load(std::memory_order_relaxed) == w.life ? p->who : nullptr;
 }
@@ -73,7 +71,7 @@ void waker_table::deliver(void* self) {
     while (p) {
         place* next = p->next_rung;
         p->rung.store(false, std::memory_order_release);
-        if (p->who) p->who->owner->wake(*p->who);
+        if (p->who) p->wake(p->who);
         p = next;
     }
 }

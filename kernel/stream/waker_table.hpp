@@ -14,8 +14,6 @@
 
 namespace pkernel::stream {
 
-struct slot;
-
 class waker_table {
 public:
     waker_table(net::loop& loop, std::uint32_t worker);
@@ -23,12 +21,13 @@ public:
     waker_table& operator=(const waker_table&) = delete;
     ~waker_table();
 
-    // A waker for `s`; makes its place the first time. place UINT64_MAX: the table is full (2^20
-    // handles).
-    pk_waker make(slot& s);
-    void forget(slot& s) noexcept;
-    // The handle that made it, if it still lives.
-    slot* find(pk_waker w) const noexcept;
+    // A waker for `who`, whose place is kept in `index` (none: UINT32_MAX) and made the first time;
+    // a ring calls `wake`. place UINT64_MAX: the table is full (2^20 handles).
+    using wake_call = void (*)(void* who);
+    pk_waker make(std::uint32_t& index, void* who, wake_call wake);
+    void forget(std::uint32_t& index) noexcept;
+    // Who made it, if that still lives.
+    void* find(pk_waker w) const noexcept;
 
     // [any] False: no waker that make returned.
     bool ring(pk_waker w);
@@ -41,7 +40,8 @@ private:
     struct place {
         std::atomic<std::uint64_t> life{0};
         std::atomic<bool> rung{false};
-        slot* who = nullptr;
+        void* who = nullptr;
+        wake_call wake = nullptr;
         place* next_rung = nullptr;
         std::uint32_t next_free = UINT32_MAX;
     };

@@ -1,18 +1,14 @@
 #include "kernel/upstream/connection.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 
 #include "kernel/base/check.hpp"
-#include "kernel/net/socket.hpp"
 
 namespace pkernel::upstream {
 
 namespace {
-
-constexpr int vectors_per_write = 32;
 
 failure_kind connect_failure(int why) noexcept {
     if (why == ECONNREFUSED || why == ENOENT) return failure_kind::connect_refused;
@@ -25,19 +21,16 @@ failure_kind connect_failure(int why) noexcept {
 connection::connection(net::loop& loop, base::block_pool& blocks, const peer_key& key)
     : loop_(loop), key_(key), in_(blocks), timer_(&on_timer, this) {}
 
-connection::~connection() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
-bool connection::connect(const socket_address& to, net::nanoseconds timeout, connection_user& user,
-                         failure* why) {
+bool connection::connect(const socket_address& to, const transport_use& through,
+                         net::nanoseconds timeout, connection_user& user, failure* why) {
     bool done = false;
-    fd_ = net::connect_to(to.get(), to.size, &done);
-    if (fd_ < 0 || !loop_.add(fd_, *this)) {
+    wire_.attach(net::connect_to(to.get(), to.size, &done));
+    if (!wire_.open() || !loop_.add(wire_.fd(), *this)) {
         *why = {connect_failure(errno)};
         return false;
     }
     user_ = &user;
+    through_ = through;
     time(timing::connect, timeout);  // A connect that is done already is told by the first event.
     return true;
 }
@@ -46,6 +39,21 @@ void connection::connected() {
     phase_ = phase::idle;
     timing_ = timing::none;
     user_->on_connected();
+}
+
+void connection::begin_handshake() {
+    phase_ = phase::handshake;
+    const net::session::facts about{PK_SIDE_CONNECT, through_.name, key_.address, through_.peer};
+    if (!wire_.begin(*through_.sessions, *through_.plan, about, *this))
+        return fail(failure_kind::handshake_failed);
+    shake_hands();
+}
+
+void connection::shake_hands() {
+    if (phase_ != phase::handshake) return;
+    const pk_io answer = wire_.session()->handshake();
+    if (answer == PK_IO_DONE) return connected();
+    if (answer == PK_IO_FAILED) fail(failure_kind::handshake_failed);
 }
 
 void connection::begin(connection_user& user, const exchange& what) {
@@ -65,14 +73,12 @@ void connection::begin(connection_user& user, const exchange& what) {
 }
 
 void connection::flush() {
-    if (phase_ == phase::closed || phase_ == phase::connecting) return;
+    if (phase_ == phase::closed || phase_ == phase::connecting || phase_ == phase::handshake)
+        return;
     const bool had = !out_.empty();
     while (!out_.empty() && writable_) {
-        iovec parts[vectors_per_write];
-        const int n = out_.gather(parts, vectors_per_write);
-        const auto r = net::send_some(fd_, parts, n, false);
+        const auto r = wire_.send(out_, false);
         if (r.status == net::io_status::done) {
-            out_.consume(r.bytes);
             sent_ += r.bytes;
             continue;
         }
@@ -102,25 +108,28 @@ void connection::flush() {
 void connection::on_io(std::uint32_t events) {
     if (phase_ == phase::closed) return;
     if (phase_ == phase::connecting) {
-        const int why = net::connect_error(fd_);
+        const int why = net::connect_error(wire_.fd());
         if (why != 0) return fail(connect_failure(why));
         if (!(events & net::io_writable)) return;
         writable_ = true;
-        return connected();
+        return through_.plan ? begin_handshake() : connected();
     }
+    if (phase_ == phase::handshake) return shake_hands();
+    events = wire_.events(events);
     if (events & net::io_writable) writable_ = true;
     if (events & (net::io_peer_closed | net::io_broken)) peer_closed_ = true;
     if (events & (net::io_readable | net::io_peer_closed | net::io_broken)) readable_ = true;
-    if (phase_ == phase::idle) {
-        // Silence is all that may come: anything else ends it. But an event may be older than the
-        // read that ended the response, when both were of one batch.
-        if (!readable_) return;
-        if (peer_closed_ || net::is_stale(fd_)) return fail(failure_kind::closed);
-        readable_ = false;
-        return;
-    }
+    if (phase_ == phase::idle) return look_at_idle();
     if ((events & net::io_writable) && !out_.empty()) flush();
     if (readable_) read();
+}
+
+// Silence is all that may come, but for what a transport says for itself: anything else ends it.
+// But an event may be older than the read that ended the response, when both were of one batch.
+void connection::look_at_idle() {
+    if (!readable_) return;
+    if (peer_closed_ || wire_.is_stale()) return fail(failure_kind::closed);
+    readable_ = false;
 }
 
 void connection::resume_reading() {
@@ -160,13 +169,13 @@ bool connection::fill() {
         return false;
     }
     const std::size_t room = in_.free_size();
-    const auto r = net::receive(fd_, in_.free_space(), room);
+    const auto r = wire_.receive(in_.free_space(), room, peer_closed_);
     switch (r.status) {
         case net::io_status::done:
             in_.filled(r.bytes);
             got_bytes_ = true;
             // A short read has emptied the socket; only a FIN seen before can be behind it.
-            if (r.bytes < room && !peer_closed_) readable_ = false;
+            if (wire_.emptied(r.bytes, room) && !peer_closed_) readable_ = false;
             if (phase_ == phase::body) time(timing::stall, what_.limits->stall);
             return true;
         case net::io_status::would_block:
@@ -322,7 +331,7 @@ bool connection::reusable() noexcept {
                        request_ended_ && out_.empty() && !write_failed_ && !peer_closed_;
     if (!whole) return false;
     // Where the socket was not read to its end, something may lie behind the response.
-    if (readable_) readable_ = net::is_stale(fd_);
+    if (readable_) readable_ = wire_.is_stale();
     return !readable_;
 }
 
@@ -340,29 +349,30 @@ void connection::abandon() noexcept {
     user_ = nullptr;
     timer_.cancel();
     out_.clear();
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
+    wire_.close(false);
     deferred::unlink();
     loop_.retire(this);
 }
 
 void connection::fail(failure_kind kind, http::parse_fault fault) {
     connection_user* user = user_;
-    const failure why{kind, got_bytes_, fault};
+    failure why{kind, got_bytes_, fault};
+    if (kind == failure_kind::handshake_failed && wire_.session())
+        why.detail = wire_.session()->failure();
     abandon();
     if (user) user->on_failure(why);
 }
 
 std::uint64_t connection::spliceable() const noexcept {
     const bool fits = phase_ == phase::body && framing_.kind == http::body_kind::length;
-    return fits && in_.empty() ? left_ : 0;
+    return fits && in_.empty() && wire_.plain_to_read() >= 0 ? left_ : 0;
 }
 
 std::int64_t connection::splice_into(int pipe, std::size_t most) {
     if (!readable_) return 0;
     const auto want = std::min<std::uint64_t>(most, left_);
     ssize_t n;
-    do n = ::splice(fd_, nullptr, pipe, nullptr, want, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    do n = ::splice(wire_.fd(), nullptr, pipe, nullptr, want, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
         left_ -= static_cast<std::uint64_t>(n);

@@ -9,13 +9,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "kernel/base/input_buffer.hpp"
 #include "kernel/base/slice_queue.hpp"
 #include "kernel/http/chunked.hpp"
 #include "kernel/http/framing.hpp"
 #include "kernel/http/head.hpp"
-#include "kernel/net/loop.hpp"
+#include "kernel/net/wire.hpp"
 #include "kernel/upstream/endpoint.hpp"
 
 namespace pkernel::upstream {
@@ -24,6 +25,7 @@ enum class failure_kind : std::uint8_t {
     connect_refused,
     connect_unreachable,
     connect_timeout,
+    handshake_failed,  // Of the transport: nothing of the request was sent. `detail` tells.
     send_timeout,
     response_timeout,  // No response head in time.
     stall_timeout,     // The body stopped.
@@ -36,6 +38,7 @@ struct failure {
     failure_kind kind;
     bool got_bytes = false;  // Of this response.
     http::parse_fault fault{};
+    std::string detail{};
 };
 
 // The exchange that uses a connection. No call comes after finish or abandon; none before begin
@@ -69,20 +72,31 @@ struct exchange_limits {
     net::nanoseconds send, response, stall;
 };
 
-class connection final : public net::io_target, public net::retired, private net::deferred {
+class connection final : public net::io_target,
+                         public net::retired,
+                         private net::session_owner,
+                         private net::deferred {
 public:
     connection(net::loop& loop, base::block_pool& blocks, const peer_key& key);
-    ~connection() override;
+    ~connection() override = default;
 
     const peer_key& key() const noexcept { return key_; }
     // Served an earlier request: a failure before any byte of the response merits one fresh
     // attempt.
     bool reused() const noexcept { return exchanges_ > 1; }
 
+    // The transport of a connection, and who it must find at the other end.
+    struct transport_use {
+        const net::transport_plan* plan = nullptr;  // Null: none.
+        net::session_context* sessions = nullptr;
+        std::string_view name;  // Lives as long as the connection.
+        pk_address peer{};
+    };
     // Starts to connect; the answer comes as on_connected or on_failure, never before this returns.
-    // False: failed at once, `*why` tells, and no call comes: abandon it.
-    bool connect(const socket_address& to, net::nanoseconds timeout, connection_user& user,
-                 failure* why);
+    // False: failed at once, `*why` tells, and no call comes: abandon it. `timeout` is for the
+    // transport's handshake, too.
+    bool connect(const socket_address& to, const transport_use& through, net::nanoseconds timeout,
+                 connection_user& user, failure* why);
 
     struct exchange {
         const exchange_limits* limits;
@@ -124,7 +138,8 @@ public:
     // exchange.
     bool sent_anything() const noexcept { return sent_ > 0; }
     bool got_anything() const noexcept { return got_bytes_; }
-    int fd() const noexcept { return fd_; }
+    // The peer has closed, or has said something, while nothing was asked.
+    bool is_stale() noexcept { return wire_.is_stale(); }
 
     // The body's bytes left on the socket when none of it is buffered here and its length is known;
     // else 0.
@@ -137,7 +152,7 @@ public:
     void on_io(std::uint32_t events) override;
 
 private:
-    enum class phase : std::uint8_t { connecting, idle, head, body, ended, closed };
+    enum class phase : std::uint8_t { connecting, handshake, idle, head, body, ended, closed };
     enum class timing : std::uint8_t { none, connect, send, response, stall };
 
     static void on_timer(void* self);
@@ -146,6 +161,10 @@ private:
     void expire();
     void time(timing what, net::nanoseconds after);
     void connected();
+    void begin_handshake();
+    void shake_hands();
+    void handshake_resumed() override { shake_hands(); }
+    void look_at_idle();
     void read();
     bool fill();
     bool take_head();
@@ -161,7 +180,8 @@ private:
     net::loop& loop_;
     const peer_key& key_;
     connection_user* user_ = nullptr;
-    int fd_ = -1;
+    net::wire wire_;
+    transport_use through_{};
     phase phase_ = phase::connecting;
     timing timing_ = timing::none;
     bool readable_ = false;

@@ -11,6 +11,7 @@
 
 #include "kernel/config/model.hpp"
 #include "kernel/net/address.hpp"
+#include "kernel/net/transport.hpp"
 #include "kernel/plugin/instance.hpp"
 #include "pkernel/abi/balancer.h"
 
@@ -32,6 +33,7 @@ struct alignas(64) shared_counters {
 
 struct endpoint {
     peer_key key;
+    std::string peer_name;                  // Without port: whom a transport must find there.
     std::vector<socket_address> addresses;  // Tried in order. Never empty.
     std::uint32_t weight = 1;
     bool backup = false;
@@ -43,7 +45,8 @@ struct upstream {
     const config::upstream* conf = nullptr;
     std::string name;
     std::vector<endpoint> endpoints;
-    std::shared_ptr<plugin::instance> balancer;  // Null with one endpoint.
+    std::unique_ptr<net::transport_plan> transport;  // Null: plain.
+    std::shared_ptr<plugin::instance> balancer;      // Null with one endpoint.
     pk_balancer balancer_hooks{};
     std::uint32_t balancer_needs = 0;
     bool any_backup = false;

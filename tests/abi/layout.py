@@ -26,6 +26,7 @@ GROWS = {
     "pk_node",
     "pk_endpoint",
     "pk_stream",
+    "pk_conn",
 }
 
 

@@ -1,4 +1,4 @@
-/* HTTP/2 as a pk.codec/1-draft, with toy frames: a type, a stream digit, a length digit, so many
+/* HTTP/2 as a pk.codec/1, with toy frames: a type, a stream digit, a length digit, so many
  * bytes.
  *
  *   H head (path; "!" malformed, "^" too large, "@" an extended CONNECT), B body, E end, R reset, W
@@ -7,7 +7,7 @@
  *   respond, available, end, reset, credit   record; write frames them, as the peer's windows
  * allow: send(header) then send_body(n), so that body bytes never pass through the codec
  */
-#include "pkernel/abi/draft/codec.h"
+#include "pkernel/abi/codec.h"
 
 #include "check.h"
 

@@ -1,4 +1,4 @@
-/* TLS as a pk.transport/1-draft, with a toy protocol on a real socket pair.
+/* TLS as a pk.transport/1, with a toy protocol on a real socket pair.
  *
  *   handshake  reads the hello: server name, protocols. Chooses the certificate, set_protocol;
  * submits the signature as a job and answers PAUSED; job done: resume; next call: sends the hello,
@@ -11,7 +11,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "pkernel/abi/draft/transport.h"
+#include "pkernel/abi/transport.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,5 @@
-/* pk.transport/1-draft: what turns the bytes of a connection into plaintext and back (listener or
+/* pk.transport/1: what turns the bytes of a connection into plaintext and back (listener or
  * upstream `transport`), on accept and on connect.
- *
- * A draft: its id matches one exact build (note.h's build_id) and is outside the promise; when it
- * settles, the file loses "draft" and the id the suffix, nothing else. Names stay.
  *
  * The kernel owns the fd: it makes it, polls it and closes it. The transport reads and writes on
  * it, without blocking, only inside its hooks, and may set socket options; it never closes, polls
@@ -12,8 +9,8 @@
  * connection's worker. PK_IO_... of read, write and handshake may cross: a read may want to write
  * (key update) and the other way round.
  */
-#ifndef PKERNEL_ABI_DRAFT_TRANSPORT_H
-#define PKERNEL_ABI_DRAFT_TRANSPORT_H
+#ifndef PKERNEL_ABI_TRANSPORT_H
+#define PKERNEL_ABI_TRANSPORT_H
 
 #include "pkernel/abi/plugin.h"
 #include "pkernel/abi/stream.h"
@@ -23,7 +20,7 @@
 extern "C" {
 #endif
 
-#define PK_TRANSPORT_ID "pk.transport/1-draft"
+#define PK_TRANSPORT_ID "pk.transport/1"
 
 /* What an I/O hook answers. */
 typedef uint32_t pk_io;

@@ -1,6 +1,4 @@
-/* pk.codec/1-draft: plaintext <-> many streams (listener `codecs`), on accepted connections.
- *
- * A draft: its id matches one exact build and is outside the promise; it will be "pk.codec/1".
+/* pk.codec/1: plaintext <-> many streams (listener `codecs`), on accepted connections.
  *
  * The codec frames; messages are neutral. Bodies are never copied by it: incoming ones are handed
  * on as parts of the slices that were received, outgoing ones stay with the kernel until send_body
@@ -16,8 +14,8 @@
  * PK_WRONG_STATE and hooks are not called. What still arrives for a stream that is over the codec
  * discards, and credits to itself.
  */
-#ifndef PKERNEL_ABI_DRAFT_CODEC_H
-#define PKERNEL_ABI_DRAFT_CODEC_H
+#ifndef PKERNEL_ABI_CODEC_H
+#define PKERNEL_ABI_CODEC_H
 
 #include "pkernel/abi/plugin.h"
 #include "pkernel/abi/stream.h"
@@ -26,7 +24,7 @@
 extern "C" {
 #endif
 
-#define PK_CODEC_ID "pk.codec/1-draft"
+#define PK_CODEC_ID "pk.codec/1"
 
 enum {
     PK_PROBE_NOT_MINE = 0,
