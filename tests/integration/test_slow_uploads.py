@@ -18,7 +18,7 @@ CONFIG = """
 listeners:
   - {{ name: web, address: "127.0.0.1:0", timeouts: {{ head: {head}, body_stall: {stall}, write_stall: {stall} }} }}
 upstreams:
-  app: {{ endpoints: [ "127.0.0.1:{port}" ] }}
+  app: {{ endpoints: [ "127.0.0.1:{port}" ], pool: {{ idle_per_endpoint: 1 }} }}
 routes:
   - match: {{ path: /here }}
     handler: {{ respond: {{ status: 200, body: "here" }} }}

@@ -46,7 +46,7 @@ struct pair {
         BOOST_REQUIRE(::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&to.storage),
                                     &to.size) == 0);
         upstream::failure why;
-        BOOST_REQUIRE(conn->connect(to, 1s, user, &why));
+        BOOST_REQUIRE(conn->connect(to, {}, 1s, user, &why));
         origin = base::unique_fd(::accept(listening.get(), nullptr, nullptr));
         conn->on_io(net::io_writable);
         BOOST_REQUIRE(user.connected);
