@@ -1,4 +1,4 @@
-"""F01-F16 with the faulty origin: what the client gets, and how often the origin executed it."""
+"""Faulty origins: what the client gets, and how often the origin executed it."""
 import os
 import socket
 import sys
@@ -68,6 +68,7 @@ class OneOrigin(unittest.TestCase):
         return reply, end, self.origin.counts[path] - before
 
     def test_faults_before_the_answer_are_502(self):
+        """F04, F06, F10, F11, F14, F15"""
         for path in (
             "/close-before",
             "/rst-before",
@@ -92,6 +93,7 @@ class OneOrigin(unittest.TestCase):
                     self.assertTrue(1 <= times <= most, f"executed {times} times")
 
     def test_timeouts_are_504(self):
+        """F08"""
         for path in ("/hang", "/slow-head?ms=100"):
             with self.subTest(path):
                 start = time.monotonic()
@@ -100,12 +102,14 @@ class OneOrigin(unittest.TestCase):
                 self.assertLess(time.monotonic() - start, 3 * SLOW)
 
     def test_a_cut_body_is_visible(self):
+        """F07"""
         for path in ("/rst-body", "/fin-cl", "/fin-chunk", "/rst-chunk", "/cl-long", "/stall-body"):
             with self.subTest(path):
                 reply, end, times = self.ask("GET", path)
                 self.assertEqual((reply.status, reply.complete, times), (200, False, 1), end)
 
     def test_what_is_odd_but_legal_passes(self):
+        """F13, F14"""
         for path, body in (
             ("/fin-none", b"0123456789"),
             ("/103", b"ok"),
@@ -122,6 +126,7 @@ class OneOrigin(unittest.TestCase):
                 )
 
     def test_surplus_never_reaches_the_next_client(self):
+        """F15"""
         for _ in range(20):
             reply, _, _ = self.ask("GET", "/cl-short")
             self.assertIn(reply.status, (200, 502))
@@ -133,6 +138,7 @@ class OneOrigin(unittest.TestCase):
         self.assertEqual(self.ask("GET", "/ok")[0].body, b"ok")
 
     def test_an_early_413_reaches_a_fast_and_large_upload(self):
+        """F12"""
         for path in ("/early-413", "/early-rst"):
             for _ in range(10):
                 with self.subTest(path):
@@ -166,6 +172,7 @@ class OneOrigin(unittest.TestCase):
                 self.assertEqual(result["lost"], 0, result)
 
     def test_posts_are_never_executed_twice(self):
+        """F05"""
         self.origin.counts.clear()
         plan = loss_client.Plan(
             port=self.proxy.port(), path="/stale?", seconds=1, rate=300, post_share=1, unique=True
