@@ -33,7 +33,7 @@ listener_store::answer listener_store::open(const net::listen_spec& spec, std::s
     }
     e.spec = spec;
     e.round = round_;
-    if (known != held_.end()) return {&e.sockets};
+    if (known != held_.end()) return {&known->second.sockets};
     return {&held_.emplace(key, std::move(fresh)).first->second.sockets};
 }
 

@@ -11,6 +11,7 @@
 #include <pkernel/plugin.hpp>
 #include <pkernel/services.hpp>
 
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -60,7 +61,26 @@ public:
         void end(pk::stream& s, std::uint32_t cause) { of->answered(s, *this, cause); }
     };
 
+    // A hook that is called before its stream began or after it ended ends the process.
+    class life {
+    public:
+        ~life() { mark_ = 0; }
+        void goes_on() const {
+            if (mark_ != alive) std::abort();
+        }
+        void ends() {
+            goes_on();
+            mark_ = ended;
+        }
+
+    private:
+        static constexpr std::uint32_t alive = 0xa11fe;
+        static constexpr std::uint32_t ended = 0xe9ded;
+        std::uint32_t mark_ = alive;
+    };
+
     struct state {
+        life lives;
         std::string seen;
         std::string then;  // What the resumed hook answers.
         std::uint64_t passed[2] = {0, 0};
@@ -86,21 +106,26 @@ public:
     void stop() { alarm_->stop(); }
 
     pk::verdict on_request(pk::stream& s, state& st) const {
+        st.lives.goes_on();
         st.seen += " request";
         return head(s, direction::request, asked(s, "request"), st);
     }
     std::uint64_t on_request_data(pk::stream& s, pk::data d, state& st) const {
+        st.lives.goes_on();
         return body(s, direction::request, asked(s, "data"), d, st);
     }
     pk::verdict on_request_end(pk::stream& s, state& st) const {
+        st.lives.goes_on();
         st.seen += " end";
         return end(s, direction::request, asked(s, "end"), st);
     }
     pk::verdict on_request_collected(pk::stream& s, state& st) const {
+        st.lives.goes_on();
         st.seen += " collected:" + std::to_string(s.collected(direction::request).bytes.size());
         return head(s, direction::request, asked(s, "collected"), st);
     }
     pk::verdict on_informational(pk::stream& s, state& st) const {
+        st.lives.goes_on();
         st.seen += " informational:" + std::to_string(s.status());
         const auto what = asked(s, "informational");
         if (what == "throw") throw std::runtime_error("at 1xx");
@@ -109,22 +134,27 @@ public:
         return what == "drop" ? pk::wait : pk::next;
     }
     pk::verdict on_response(pk::stream& s, state& st) const {
+        st.lives.goes_on();
         st.seen += " response:" + std::to_string(s.status());
         return head(s, direction::response, asked(s, "response"), st);
     }
     std::uint64_t on_response_data(pk::stream& s, pk::data d, state& st) const {
+        st.lives.goes_on();
         return body(s, direction::response, asked(s, "sdata"), d, st);
     }
     pk::verdict on_response_end(pk::stream& s, state& st) const {
+        st.lives.goes_on();
         st.seen += " send";
         return end(s, direction::response, asked(s, "send"), st);
     }
     pk::verdict on_response_collected(pk::stream& s, state& st) const {
+        st.lives.goes_on();
         st.seen += " scollected:" + std::to_string(s.collected(direction::response).bytes.size());
         return head(s, direction::response, asked(s, "scollected"), st);
     }
 
     pk::verdict on_resumed(pk::stream& s, direction d, state& st) const {
+        st.lives.goes_on();
         if (!std::exchange(st.waited[at(d)], false)) return pk::next;
         st.seen += d == direction::request ? " resumed" : " sresumed";
         if (st.then == "again") {
@@ -135,12 +165,14 @@ public:
     }
 
     void on_drained(pk::stream& s, direction d, state& st) const {
+        st.lives.goes_on();
         if (st.to_emit == 0) return;
         flood(s, d, st);
         if (st.to_emit == 0) s.resume(d);
     }
 
     void on_stream_end(pk::stream& s, std::uint32_t cause, state& st) const {
+        st.lives.ends();
         st.seen += " gone(" + std::to_string(cause) + ")";
         if (!asked(s, "quiet").empty()) return;
         host_.log(PK_LOG_INFO, name_ + " saw" + st.seen);
@@ -328,6 +360,7 @@ private:
         return pk::wait;
     }
     void worked(pk::stream& s, job& j, state& st) const {
+        st.lives.goes_on();
         st.then = "set:" + j.text;
         s.resume(direction::request);
     }
@@ -384,6 +417,7 @@ private:
 
     void answered(pk::stream& s, answer& a, std::uint32_t cause) const {
         state& st = pk::detail::state_of<probe_filter>::of(s.raw());
+        st.lives.goes_on();
         st.then = "set:" + std::to_string(a.status) + "/" + a.body.substr(0, 40) + "/" +
                   std::to_string(a.body.size()) + "/" + std::to_string(cause);
         s.resume(direction::request);
