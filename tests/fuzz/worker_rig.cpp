@@ -18,7 +18,7 @@
 #include "kernel/plugin/this_thread.hpp"
 #include "kernel/runtime/generation_builder.hpp"
 #include "kernel/runtime/loading.hpp"
-#include "kernel/stream/http1_server.hpp"
+#include "kernel/stream/greeting.hpp"
 #include "kernel/stream/offload_pool.hpp"
 #include "kernel/stream/stream_services.hpp"
 
@@ -55,7 +55,8 @@ struct stopper final : net::deferred {
 };
 
 struct counter final : stream::connection_keeper {
-    void connection_closed(stream::http1_server&) override { --open; }
+    void connection_closed(stream::client_connection&) override { --open; }
+    void connection_goes_on(stream::client_connection&, stream::client_connection&) override {}
     std::size_t open = 0;
 };
 
@@ -180,11 +181,9 @@ peer& worker_rig::connect() {
     auto one = std::make_unique<peer>();
     one->fd = base::unique_fd(ends[0]);
     clients.push_back(std::move(one));
-    pk_address nowhere{};
-    auto* server =
-        new stream::http1_server(inside_->context, inside_->keeper, ends[1], 0, nowhere, nowhere);
+    stream::accepted_connection from{net::wire(ends[1]), 0, {}, {}};
     ++inside_->keeper.open;
-    server->start();
+    stream::greet(inside_->context, inside_->keeper, std::move(from))->start();
     turn();
     return *clients.back();
 }
