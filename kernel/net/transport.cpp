@@ -120,7 +120,9 @@ io_result session::receive(char* at, std::size_t size) noexcept {
     if (failed_) return {io_status::failed, 0};
     const plugin::call_marker mark(context_.marker, plan_.instance->number());
     std::uint64_t n = 0;
-    const pk_io answer = plan_.hooks.read(this, at, size, &n);
+    pk_io answer = plan_.hooks.read(this, at, size, &n);
+    drained_ = answer == PK_IO_DRAINED;
+    if (drained_) answer = PK_IO_DONE;
     return result(answer == PK_IO_DONE && (n == 0 || n > size) ? pk_io{PK_IO_FAILED} : answer, n);
 }
 

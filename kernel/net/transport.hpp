@@ -88,6 +88,8 @@ public:
     // PK_IO_DONE, WANT_..., PAUSED or FAILED.
     pk_io handshake();
     io_result receive(char* at, std::size_t size) noexcept;
+    // Whether the last receive that gave bytes has emptied the fd.
+    bool drained() const noexcept { return drained_; }
     // Takes bytes from the front of `out`.
     io_result send(base::slice_queue& out) noexcept;
     // True: sent, or it never will be.
@@ -136,6 +138,7 @@ private:
     bool failed_ = false;
     bool paused_ = false;
     bool resumed_ = false;
+    bool drained_ = false;
     std::uint32_t plaintext_ = 0;
     std::uint32_t cause_ = PK_END_PROTOCOL;
     std::string_view protocol_;

@@ -40,15 +40,16 @@ public:
     std::uint32_t events(std::uint32_t e) const noexcept {
         return session_ && (e & (io_readable | io_writable)) ? e | io_readable | io_writable : e;
     }
-    // `fin`: the peer's FIN was seen; a transport that just told of an empty fd is asked once more.
+    // `fin`: the peer's FIN was seen. It may lie behind bytes of which the transport needs more.
     io_result receive(char* at, std::size_t size, bool fin = false) noexcept {
         if (!session_) return net::receive(fd_, at, size);
         const auto r = session_->receive(at, size);
         return r.status == io_status::would_block && fin ? session_->receive(at, size) : r;
     }
-    // Whether a read of `got` bytes into `room` has emptied what there was to read.
+    // Whether a read of `got` bytes into `room` has emptied what there was to read. Only a FIN that
+    // came before can lie behind it.
     bool emptied(std::size_t got, std::size_t room) const noexcept {
-        return !session_ && got < room;
+        return session_ ? session_->drained() : got < room;
     }
     // Takes from the front of `out`. `more`: further bytes follow at once.
     io_result send(base::slice_queue& out, bool more) noexcept;

@@ -119,6 +119,12 @@ bool instance::create_self(config::diagnostics& out) {
     return good;
 }
 
+bool instance::prepare(pk_status (*step)(void*, std::uint32_t), std::uint32_t argument,
+                       config::diagnostics& out) {
+    PK_CHECK(state_ == state::created);
+    return attempt("prepare", out, false, [&](const pk_factory&) { return step(self_, argument); });
+}
+
 bool instance::import_from(instance& predecessor, config::diagnostics& out) {
     PK_CHECK(state_ == state::created);
     for (std::size_t i = 0; i < std::min(inner_.size(), predecessor.inner_.size()); ++i) {

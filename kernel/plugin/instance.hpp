@@ -37,7 +37,10 @@ public:
     instance(const instance&) = delete;
     instance& operator=(const instance&) = delete;
 
-    // In this order, each at most once: import_from (optional), validate, start.
+    // In this order, each at most once: prepare and import_from (both optional), validate, start.
+    // A step that the instance's point has of its own, with its argument.
+    bool prepare(pk_status (*step)(void*, std::uint32_t), std::uint32_t argument,
+                 config::diagnostics& out);
     // Takes over the state of the instance that stood in the same place, if both can.
     bool import_from(instance& predecessor, config::diagnostics& out);
     bool validate(config::diagnostics& out);

@@ -1,5 +1,7 @@
 #include "kernel/runtime/generation_builder.hpp"
 
+#include <algorithm>
+
 #include <map>
 
 #include "kernel/http/fields.hpp"
@@ -88,10 +90,21 @@ private:
     // Variables that a transport offers can be named by the options of those made after it.
     void make_instance(const use_ptr& use) {
         auto made = plugin::instance::create(use, plugins_, services_, out_);
-        if (!made || !made->validate(out_)) return;
+        if (!made || !prepare(*made) || !made->validate(out_)) return;
         if (use->point == PK_TRANSPORT_ID) offer_variables(*made);
         by_use_[use.get()] = made;
         plan_->instances.push_back(std::move(made));
+    }
+
+    // A transport is told which side it is for.
+    bool prepare(plugin::instance& made) {
+        if (made.use().point != PK_TRANSPORT_ID) return true;
+        const auto hooks = made.table<pk_transport>();
+        if (!hooks.prepare) return true;
+        const bool connects = std::any_of(
+            conf_->upstreams.begin(), conf_->upstreams.end(),
+            [&](const config::upstream& u) { return u.transport.get() == &made.use(); });
+        return made.prepare(hooks.prepare, connects ? PK_SIDE_CONNECT : PK_SIDE_ACCEPT, out_);
     }
 
     void offer_variables(const plugin::instance& made) {

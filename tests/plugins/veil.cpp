@@ -125,6 +125,7 @@ pk_io read(pk_conn* c, char* into, std::uint64_t size, std::uint64_t* n) {
     const ssize_t got = ::recv(c->fd, into, size, 0);
     if (got > 0) *n = static_cast<std::uint64_t>(got);
     for (ssize_t i = 0; i < got; ++i) into[i] ^= of(c).key;
+    if (got > 0 && got < static_cast<ssize_t>(size)) return PK_IO_DRAINED;
     return result_of(got, PK_IO_WANT_READ);
 }
 
@@ -175,7 +176,8 @@ struct veil_transport {
                                         nullptr,
                                         serves,
                                         variables,
-                                        variable};
+                                        variable,
+                                        nullptr};
 };
 
 }  // namespace

@@ -182,7 +182,8 @@ static const pk_transport toy = {sizeof(pk_transport),
                                  toy_plaintext,
                                  toy_serves,
                                  toy_variables,
-                                 toy_variable};
+                                 toy_variable,
+                                 NULL};
 
 /* ---- The host: one connection ---- */
 static struct fake_conn {

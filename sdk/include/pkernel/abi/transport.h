@@ -30,7 +30,8 @@ enum {
     PK_IO_WANT_WRITE = 2, /* ... writable */
     PK_IO_PAUSED = 3, /* handshake only: call again after resume() or a waker of the connection */
     PK_IO_END = 4,    /* read only: the peer ended its direction, verified where the protocol can */
-    PK_IO_FAILED = 5  /* nothing but closed() is called after it; say why with fail() before */
+    PK_IO_FAILED = 5, /* nothing but closed() is called after it; say why with fail() before */
+    PK_IO_DRAINED = 6 /* read only: *n > 0 bytes, and the fd has no more: as DONE, then WANT_READ */
 };
 
 enum { PK_SIDE_ACCEPT = 0, PK_SIDE_CONNECT = 1 };
@@ -109,11 +110,13 @@ typedef struct pk_transport {
     pk_io (*handshake)(pk_conn* c);
     /* Up to `size` bytes of plaintext into `into`. The kernel goes on calling until WANT or END
      * before it polls the fd, unless its own buffers are full: it then calls again, without
-     * polling, when they are not. */
+     * polling, when they are not. WANT_READ and DRAINED may be answered after a short read: when
+     * the kernel has seen the peer's FIN it calls once more. */
     pk_io (*read)(pk_conn* c, char* into, uint64_t size, uint64_t* n);
-    /* Takes *n bytes from the front. After WANT the next call begins with the same bytes, perhaps
-     * at another place in memory and with more behind them; DONE with *n < all: call again. What
-     * it took is on the fd or lost. */
+    /* Takes *n bytes from the front; WANT may come with *n > 0, too. The next call begins with the
+     * first byte that was not taken, perhaps at another place in memory, and with all that was
+     * offered before; more may have come behind. DONE with *n < all: call again. What it took is on
+     * the fd or lost. */
     pk_io (*write)(pk_conn* c, const pk_slice_view* bytes, uint64_t* n);
     /* Tells the peer that no more will come (close_notify); reading may go on. Once, after all
      * writes. The kernel shuts the fd's direction down after DONE. */
@@ -136,6 +139,10 @@ typedef struct pk_transport {
      * returns. PK_NOT_FOUND: none. */
     const pk_str* (*variables)(void* instance, uint32_t* count);
     pk_status (*variable)(pk_conn* c, uint32_t index, pk_str* value);
+
+    /* [control] Optional. Once, between create and validate: which side (PK_SIDE_...) this instance
+     * is used on. Says why not through host->error. */
+    pk_status (*prepare)(void* instance, uint32_t side);
 } pk_transport;
 
 #ifdef __cplusplus
