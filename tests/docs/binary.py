@@ -22,3 +22,15 @@ def pkernel(*words, cwd=ROOT):
 
 def validate(file, cwd=ROOT):
     return pkernel("validate", "--config", str(file), cwd=cwd)
+
+
+def make_certificate(folder, name, hosts):
+    folder.mkdir(exist_ok=True)
+    names = ",".join(f"DNS:{host}" for host in hosts)
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test".split()
+    subprocess.run(
+        ["openssl", *words, "-addext", f"subjectAltName={names}"]
+        + ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"],
+        check=True,
+        capture_output=True,
+    )

@@ -16,7 +16,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from binary import BUILD, ROOT, pkernel, validate
+from binary import BUILD, ROOT, make_certificate, pkernel, validate
 
 PAGES = [
     ROOT / "README.md",
@@ -103,6 +103,9 @@ class Pages(unittest.TestCase):
     def check_good(self, text):
         with tempfile.TemporaryDirectory() as here:
             (Path(here) / "pk.yaml").write_text(text)
+            if ".pem" in text:  # Those that the pages speak of.
+                make_certificate(Path(here), "a", ["a.example.com"])
+                make_certificate(Path(here), "ca", ["ca.example.com"])
             code, said = validate("pk.yaml", here)
             self.assertEqual((code, said), (0, "pk.yaml is good\n"), text)
 

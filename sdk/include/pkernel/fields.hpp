@@ -54,8 +54,8 @@ struct field {
 
 // One field to be sent: { "retry-after", "5" }.
 struct new_field : pk_field {
-    constexpr new_field(field_id key, std::string_view text)
-        : pk_field{str(key.name()), str(text), key.number(), 0} {}
+    constexpr new_field(field_id key, std::string_view line)
+        : pk_field{str(key.name()), str(line), key.number(), 0} {}
 };
 
 // All elements of a pk_field_view. The view says how far apart they are.

@@ -5,6 +5,7 @@
 #include <pkernel/abi/host.h>
 #include <pkernel/abi/logger.h>
 #include <pkernel/text.hpp>
+#include <pkernel/values.hpp>
 
 #include <stdexcept>
 #include <string>
@@ -18,11 +19,16 @@ public:
     explicit config_error(const std::string& message) : std::runtime_error(message) {}
     config_error(std::string_view option, const std::string& message)
         : std::runtime_error(message), option_(option) {}
+    // About a file that an option names, at whatever depth.
+    config_error(const file_content& about, const std::string& message)
+        : std::runtime_error(message), node_(about.node) {}
 
     const std::string& option() const noexcept { return option_; }
+    const pk_node* node() const noexcept { return node_; }
 
 private:
     std::string option_;
+    const pk_node* node_ = nullptr;
 };
 
 // Copyable; valid until the instance's destructor has returned.
@@ -54,7 +60,13 @@ public:
     void warning(std::string_view option, std::string_view message) const noexcept {
         raw_->warning(raw_, node_of(option), str(message));
     }
-    void depends_on(std::string_view path) const noexcept { raw_->depends_on(raw_, str(path)); }
+    void error(const config_error& e) const noexcept {
+        raw_->error(raw_, e.node() ? e.node() : node_of(e.option()), str(e.what()));
+    }
+    void warning(const file_content& about, std::string_view message) const noexcept {
+        raw_->warning(raw_, about.node, str(message));
+    }
+    void depends_on(std::string_view name) const noexcept { raw_->depends_on(raw_, str(name)); }
 
     // [any] A line in the kernel's log; PK_LOG_....
     void log(std::uint32_t level, std::string_view line) const noexcept {

@@ -14,6 +14,7 @@
 #include <pkernel/http_filter.hpp>
 #include <pkernel/log.hpp>
 #include <pkernel/services.hpp>
+#include <pkernel/transport.hpp>
 
 #ifndef PKERNEL_PLUGIN_LICENCE
 #define PKERNEL_PLUGIN_LICENCE "Apache-2.0"

@@ -28,10 +28,12 @@ struct rate_value {
     std::chrono::nanoseconds period = std::chrono::seconds(1);
 };
 
-// What the kernel read from the file, and where it stood.
+// What the kernel read from the file, where the file lies, and where the config names it: an error
+// about it points there (host.hpp). All three live as long as the instance.
 struct file_content {
     std::string_view bytes;
     std::string_view path;
+    const pk_node* node = nullptr;
 };
 
 // In the config's order.
@@ -99,7 +101,7 @@ void read_scalar(const pk_node& node, T& out) {
     } else if constexpr (std::same_as<T, network>) {
         out = {node.address};
     } else if constexpr (std::same_as<T, file_content>) {
-        out = {view(node.text), view(node.path)};
+        out = {view(node.text), view(node.path), &node};
     } else {
         out = view(node.text);
     }

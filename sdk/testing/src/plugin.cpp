@@ -1,6 +1,7 @@
 #include <dlfcn.h>
 
 #include <pkernel/abi/note.h>
+#include <pkernel/abi/transport.h>
 #include <pkernel/testing/plugin.hpp>
 #include <pkernel/text.hpp>
 
@@ -105,6 +106,13 @@ instance_under_test::instance_under_test(const std::string& file, std::string_vi
         factory_->destroy(instance_);
         throw said();
     };
+    if (point == PK_TRANSPORT_ID) {
+        const auto* t = static_cast<const pk_transport*>(table_);
+        if (t->prepare != nullptr && t->prepare(instance_, with.side) != PK_OK) {
+            factory_->destroy(instance_);
+            throw said();
+        }
+    }
     step(factory_->validate);
     step(factory_->start);
     for (; workers_running_ < with.workers; ++workers_running_) {

@@ -31,8 +31,8 @@ concept has_state = requires {
     typename T::state;
 };
 
-// The stream's state with a mark that it was made: memory comes zeroed, and the first hook that
-// wants it makes it, whichever that is.
+// The state of a stream (or connection) with a mark that it was made: memory comes zeroed, and the
+// first hook that wants it makes it, whichever that is.
 template <class T>
 struct state_of {
     static constexpr std::uint32_t size = 0;
@@ -49,7 +49,8 @@ struct state_of<T> {
     static constexpr std::uint32_t size = sizeof(slot);
     static constexpr bool needs_end = !std::is_trivially_destructible_v<type>;
 
-    static type& of(pk_stream* s) {
+    template <class Handle>
+    static type& of(Handle* s) {
         auto* at = static_cast<slot*>(s->state);
         if (at->made == 0) {
             new (at->memory) type{};
@@ -57,7 +58,8 @@ struct state_of<T> {
         }
         return *std::launder(reinterpret_cast<type*>(at->memory));
     }
-    static void end(pk_stream* s) noexcept {
+    template <class Handle>
+    static void end(Handle* s) noexcept {
         auto* at = static_cast<slot*>(s->state);
         if (at->made != 0) of(s).~type();
         at->made = 0;

@@ -73,7 +73,7 @@ pk_status contained(const host& h, F f) noexcept {
     try {
         return f();
     } catch (const config_error& e) {
-        h.error(e.option(), e.what());
+        h.error(e);
     } catch (const std::exception& e) {
         h.error({}, e.what());
     } catch (...) {

@@ -16,3 +16,4 @@
 #include <pkernel/testing/host.hpp>
 #include <pkernel/testing/log.hpp>
 #include <pkernel/testing/plugin.hpp>
+#include <pkernel/testing/transport.hpp>
