@@ -55,6 +55,20 @@ constexpr pk_option listener_limits[] = {
     count("connections", "Open connections; 0: as many as the file descriptors allow.")
         .by_default("0"),
     count("keepalive_requests", "Requests on one connection; 0: no limit.").by_default("0"),
+    count("streams", "Requests at once on one connection, where the codec allows several.")
+        .by_default("100")
+        .at_least(1),
+    count("streams_total", "Requests ever on such a connection, which then ends.")
+        .by_default("10000")
+        .at_least(1),
+    size("stream_window", "What may come of one request's body before some of it was taken.")
+        .by_default("64KiB")
+        .at_least(kib)
+        .at_most(64 * 1024 * kib),
+    size("connection_window", "The same, for all requests of such a connection.")
+        .by_default("1MiB")
+        .at_least(64 * kib)
+        .at_most(256 * 1024 * kib),
 };
 constexpr pk_option_table listener_limits_table = table_of(listener_limits);
 

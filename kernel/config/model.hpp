@@ -48,6 +48,9 @@ struct listener_limits {
     std::uint32_t fields;
     std::uint64_t connections;         // 0: as many as the fds allow
     std::uint64_t keepalive_requests;  // 0: no limit
+    std::uint32_t streams;             // At once, on a connection that has several.
+    std::uint64_t streams_total;
+    std::uint64_t stream_window, connection_window;  // bytes
 };
 
 struct listener {

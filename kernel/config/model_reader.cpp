@@ -160,9 +160,11 @@ void model_reader::listener(const value& v, model& m) {
                   duration(t, "client_idle"), duration(t, "write_stall"), duration(t, "linger"),
                   duration(t, "tunnel_idle")};
     const value& limits = child(v, "limits");
-    l.limits = {number(limits, "request_line"), number(limits, "field"),
-                number(limits, "head"),         small(limits, "fields"),
-                number(limits, "connections"),  number(limits, "keepalive_requests")};
+    l.limits = {number(limits, "request_line"),  number(limits, "field"),
+                number(limits, "head"),          small(limits, "fields"),
+                number(limits, "connections"),   number(limits, "keepalive_requests"),
+                small(limits, "streams"),        number(limits, "streams_total"),
+                number(limits, "stream_window"), number(limits, "connection_window")};
     m.listeners.push_back(std::move(l));
 }
 

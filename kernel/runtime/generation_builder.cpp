@@ -179,6 +179,7 @@ private:
             l->head_limits = {c.limits.request_line, c.limits.field, c.limits.head,
                               c.limits.fields};
             l->logs = logs(c.logs);
+            l->codec_limits = codec_limits(c.limits);
             for (const use_ptr& use : c.codecs) l->codecs.push_back(codec(*use));
             if (c.transport) {
                 l->transport = transport(c.transport, c.name);
@@ -189,6 +190,12 @@ private:
             }
             plan_->listeners.push_back(std::move(l));
         }
+    }
+
+    static pk_codec_limits codec_limits(const config::listener_limits& c) {
+        return {sizeof(pk_codec_limits), c.fields,           c.head, c.field,
+                c.request_line,          c.streams,          0,      c.streams_total,
+                c.stream_window,         c.connection_window};
     }
 
     stream::codec_plan codec(const config::plugin_use& use) {

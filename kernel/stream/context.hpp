@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernel/base/block.hpp"
+#include "kernel/base/chunk_pool.hpp"
 #include "kernel/net/loop.hpp"
 #include "kernel/net/pipe_pool.hpp"
 #include "kernel/net/transport.hpp"
@@ -40,6 +41,7 @@ struct context {
     const std::uint32_t worker;
     plugin::marker_slot& marker;
     base::block_pool blocks;
+    base::chunk_pool chunks;
     upstream::pool connections;
     net::pipe_pool pipes;
     std::unique_ptr<waker_table> wakers;

@@ -49,6 +49,8 @@ public:
     // No more goes there now: response_drained follows when it does.
     virtual void splice_waits() {}
 
+    // Of the protocol that the request came by: "1.1".
+    virtual std::string_view version() noexcept { return "1.1"; }
     // The transport of the client's connection, if it has one.
     virtual net::session* transport() noexcept { return nullptr; }
 

@@ -197,7 +197,12 @@ std::size_t forward::write_head(char* at, std::size_t capacity) {
     if (host.empty()) host = endpoint_name();
     out.field("Host", host);
     out.fields_of(stream_.head.headers);
-    if (u.via) out.field("Via", stream_.in().via);
+    if (u.via) {
+        out.text("Via: ");
+        out.text(stream_.from().version());
+        out.text(std::string_view(stream_.in().via).substr(stream_.in().via.find(' ')));
+        out.text("\r\n");
+    }
     chunked_ = (r.flags & PK_REQUEST_HAS_BODY) && r.content_length < 0;
     if (chunked_) out.text("Transfer-Encoding: chunked\r\n");
     out.finish();

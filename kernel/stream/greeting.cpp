@@ -2,6 +2,7 @@
 
 #include "kernel/base/log.hpp"
 #include "kernel/net/address.hpp"
+#include "kernel/stream/codec_server.hpp"
 #include "kernel/stream/http1_server.hpp"
 
 namespace pkernel::stream {
@@ -16,8 +17,13 @@ bool speaks(const codec_plan& codec, std::string_view protocol) noexcept {
     return false;
 }
 
-client_connection* make_server(context& c, connection_keeper& keeper, const codec_plan&,
+client_connection* make_server(context& c, connection_keeper& keeper, const codec_plan& codec,
                                accepted_connection&& from, base::input_buffer& first) {
+    if (codec.instance) {
+        auto* server = new codec_server(c, keeper, codec, std::move(from));
+        server->preload(first);
+        return server;
+    }
     auto* server = new http1_server(c, keeper, std::move(from));
     server->preload(first);
     return server;

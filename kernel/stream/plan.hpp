@@ -61,6 +61,7 @@ struct listener_plan {
     std::vector<std::shared_ptr<log_plan>> logs;
     std::unique_ptr<net::transport_plan> transport;  // Null: plain.
     std::vector<codec_plan> codecs;                  // Never empty.
+    pk_codec_limits codec_limits{};
     bool secure = false;
 };
 

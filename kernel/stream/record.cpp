@@ -35,7 +35,8 @@ void fill_record(stream& s, pk_record& r) {
     r.annotation_count = s.annotations_.count;
     r.annotation_stride = sizeof(pk_annotation);
     const bool old = (s.request.flags & PK_REQUEST_HTTP10) != 0;
-    r.protocol = old ? pk_str{"HTTP/1.0", 8} : pk_str{"HTTP/1.1", 8};
+    r.protocol = http::to_str(s.arena.join(std::string_view("HTTP/"),
+                                           old ? std::string_view("1.0") : s.from_->version()));
     r.stream = s.request.method.size ? s.reader() : nullptr;
 }
 

@@ -194,7 +194,8 @@ static const pk_codec toy = {sizeof(pk_codec),
                              toy_drain,
                              NULL,
                              NULL,
-                             NULL};
+                             NULL,
+                             {"toy", 3}};
 
 /* ---- The host: a connection, and the kernel's end of its streams ---- */
 typedef struct fake_stream {

@@ -172,6 +172,9 @@ typedef struct pk_codec {
     void (*close)(pk_codec_conn* c, uint32_t cause);
     void (*timer)(pk_codec_conn* c);
     void (*closed)(pk_codec_conn* c); /* the last call; after stream_closed of every stream */
+
+    /* Of the messages that it carries, as in Via and logs: "2.0". Static. */
+    pk_str version;
 } pk_codec;
 
 #ifdef __cplusplus

@@ -1,0 +1,103 @@
+// One stream of a codec's connection: the downstream side of a kernel stream.
+//
+// What the codec says in its hooks is recorded here and acted on when the hook has returned; what
+// the stream sends waits here until the codec frames it. Owned by its codec_server.
+
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/base/list.hpp"
+#include "kernel/base/slice_queue.hpp"
+#include "kernel/net/timer.hpp"
+#include "kernel/stream/edges.hpp"
+#include "kernel/stream/stream.hpp"
+#include "pkernel/abi/codec.h"
+
+namespace pkernel::stream {
+
+class codec_server;
+struct ready_streams;  // Tag of the list of those with something recorded.
+
+class codec_stream final : public pk_codec_stream,
+                           public base::list_hook<codec_stream>,
+                           public base::list_hook<ready_streams>,
+                           private downstream {
+public:
+    explicit codec_stream(codec_server& of);
+    ~codec_stream();
+    codec_stream(const codec_stream&) = delete;
+    codec_stream& operator=(const codec_stream&) = delete;
+    static codec_stream& of(pk_codec_stream* s) noexcept { return *static_cast<codec_stream*>(s); }
+
+    // --- what the codec records. False: the head is malformed.
+    bool take_head(const pk_codec_head& head);
+    void refuse_with(const http::parse_fault& fault) noexcept;
+    pk_status take_body(const pk_slice& bytes);
+    pk_status take_end(pk_field_view trailers);
+    void take_abort(std::uint32_t cause) noexcept;
+    // Moves what the codec framed to the connection's output.
+    pk_status move_body(base::slice_queue& out, std::uint64_t n);
+
+    // Acts on what was recorded. False: the stream is over.
+    bool act();
+    // Both directions are through, as far as this side knows.
+    bool response_over() const noexcept { return response_ended_ && body_.empty(); }
+    bool reset_by_us() const noexcept { return aborted_; }
+    bool request_over() const noexcept { return end_seen_; }
+    bool aborted_by_peer() const noexcept { return peer_aborted_; }
+    // The connection has room again.
+    void output_drained();
+    // The last word to the kernel's stream.
+    void finish(base::end_reason why);
+    // Instead of that, when it never became one.
+    void discard();
+    codec_server& server() noexcept { return server_; }
+
+private:
+    void send_informational(std::uint32_t status, const http::fields& fields) override;
+    void send_head(const response_out& head) override;
+    void send_data(base::slice data) override;
+    void send_end(const http::fields& trailers) override;
+    std::size_t queued() const noexcept override;
+    void abort(base::end_reason why) override;
+    void resume_request() override;
+    void send_continue() override;
+    net::session* transport() noexcept override;
+    std::string_view version() noexcept override;
+
+    void begin();
+    void deliver();
+    void drop_input();
+    void watch_request();
+    void watch_response();
+    void request_expired();
+    void response_expired();
+    bool fill_head(const pk_codec_head& from, http::parse_fault& fault);
+
+    codec_server& server_;
+    stream* stream_;
+    base::slice_queue in_;    // Of the request, not yet taken.
+    base::slice_queue body_;  // Of the response, not yet framed.
+    http::parse_fault refused_{0, ""};
+    std::int64_t announced_ = -1;
+    std::uint64_t received_ = 0;
+    std::uint64_t credit_;  // Bytes that the peer may still send.
+    bool begun_ = false;
+    bool end_seen_ = false;  // Of the request.
+    bool end_told_ = false;
+    bool peer_aborted_ = false;
+    bool responding_ = false;
+    bool continued_ = false;
+    bool response_ended_ = false;
+    bool aborted_ = false;
+    mutable bool told_full_ = false;  // Somebody heard that something waits here.
+    std::uint32_t cause_ = 0;
+    std::uint64_t window_in_ = 0;
+    std::uint64_t framed_ = 0;
+    std::uint64_t framed_before_ = 0;
+    net::timer request_timer_;
+    net::timer response_timer_;
+};
+
+}  // namespace pkernel::stream
