@@ -18,6 +18,13 @@ struct accepted_connection {
     bool known = false;  // To the loop.
 };
 
+// What a client must do at the least, in either direction, while we wait for it or hold something
+// for it (behaviour D).
+inline constexpr std::uint64_t rate_min = 240;  // Bytes a second.
+constexpr std::uint64_t least_in(net::nanoseconds window) noexcept {
+    return rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
+}
+
 // It owns itself: it ends through loop::retire, after it told its keeper.
 class client_connection : public net::io_target,
                           public net::retired,

@@ -393,9 +393,8 @@ void codec_server::watch_writing() {
 void codec_server::write_expired() {
     if (out_.empty() || phase_ == phase::closed) return;
     const auto window = listener().conf->timeouts.write_stall;
-    const auto least = rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
     const auto undelivered = std::min<std::uint64_t>(written_, net::undelivered(from_.wire.fd()));
-    if (written_ - undelivered > taken_ + least) {
+    if (written_ - undelivered > taken_ + least_in(window)) {
         taken_ = written_ - undelivered;
         return write_timer_.arm(context_.loop.timers(), context_.loop.now() + window);
     }

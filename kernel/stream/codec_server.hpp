@@ -27,7 +27,6 @@ public:
     static constexpr std::size_t queued_max = 1024 * 1024;
     static constexpr std::uint32_t glitches_max = 1000;
     static constexpr std::size_t linger_bytes_max = 64 * 1024;
-    static constexpr std::uint64_t rate_min = 240;  // Bytes a second.
 
     codec_server(context& c, connection_keeper& keeper, const codec_plan& codec,
                  accepted_connection&& from);

@@ -303,43 +303,30 @@ std::string_view codec_stream::version() noexcept {
 // ------------------------------------------------------------------------------------------------
 
 void codec_stream::watch_request() {
-    const auto& usual = server_.listener().conf->timeouts.body_stall;
-    const route_plan* r = stream_->route();
-    const auto window = r ? r->conf->timeouts.body_stall.value_or(usual) : usual;
     window_in_ = 0;
-    request_timer_.arm(server_.in().loop.timers(), server_.in().loop.now() + window);
+    auto& loop = server_.in().loop;
+    request_timer_.arm(loop.timers(), loop.now() + stream_->body_stall());
 }
 
 void codec_stream::request_expired() {
     if (!stream_ || aborted_ || end_seen_ || response_ended_) return;
-    const auto& usual = server_.listener().conf->timeouts.body_stall;
-    const route_plan* r = stream_->route();
-    const auto window = r ? r->conf->timeouts.body_stall.value_or(usual) : usual;
-    const auto least =
-        codec_server::rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
-    if (!stream_->wants_request() || window_in_ > least) return watch_request();
+    if (!stream_->wants_request() || window_in_ > least_in(stream_->body_stall()))
+        return watch_request();
     stream_->request_failed(408, {PK_END_TIMEOUT, "request_body_stall"});
     server_.ready(*this);
 }
 
-// Bytes that wait for the peer's window, whatever it drips (behaviour D).
+// Bytes that wait for the peer's window, whatever it drips.
 void codec_stream::watch_response() {
     if (response_timer_.armed()) return;
     framed_before_ = framed_;
-    const auto& usual = server_.listener().conf->timeouts.write_stall;
-    const route_plan* r = stream_->route();
-    const auto window = r ? r->conf->timeouts.write_stall.value_or(usual) : usual;
-    response_timer_.arm(server_.in().loop.timers(), server_.in().loop.now() + window);
+    auto& loop = server_.in().loop;
+    response_timer_.arm(loop.timers(), loop.now() + stream_->write_stall());
 }
 
 void codec_stream::response_expired() {
     if (!stream_ || aborted_ || body_.empty()) return;
-    const auto& usual = server_.listener().conf->timeouts.write_stall;
-    const route_plan* r = stream_->route();
-    const auto window = r ? r->conf->timeouts.write_stall.value_or(usual) : usual;
-    const auto least =
-        codec_server::rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
-    if (framed_ - framed_before_ > least) return watch_response();
+    if (framed_ - framed_before_ > least_in(stream_->write_stall())) return watch_response();
     stream_->abort({PK_END_TIMEOUT, "write_stall"});
     abort({PK_END_TIMEOUT, "write_stall"});
 }

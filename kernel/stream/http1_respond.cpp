@@ -143,11 +143,8 @@ std::uint64_t http1_server::taken_by_client() const noexcept {
     return written_ - std::min<std::uint64_t>(written_, net::undelivered(wire_.fd()));
 }
 
-// The route's own time, else the listener's.
 net::nanoseconds http1_server::write_stall() const noexcept {
-    const auto& usual = listener().conf->timeouts.write_stall;
-    const route_plan* r = stream_ ? stream_->route() : nullptr;
-    return r ? r->conf->timeouts.write_stall.value_or(usual) : usual;
+    return stream_ ? stream_->write_stall() : listener().conf->timeouts.write_stall;
 }
 
 void http1_server::watch_writing() {
@@ -188,8 +185,7 @@ void http1_server::on_write_timer(void* self) {
 void http1_server::write_expired() {
     if (out_.empty() && !splice_waits_) return;
     const auto window = write_stall();
-    const auto least = rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
-    if (taken_by_client() - taken_ > least) {
+    if (taken_by_client() - taken_ > least_in(window)) {
         taken_ = taken_by_client();
         return write_timer_.arm(context_.loop.timers(), context_.loop.now() + window);
     }

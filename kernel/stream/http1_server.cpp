@@ -175,14 +175,7 @@ void http1_server::head_complete(std::size_t used) {
     s.begin(expects);
     if (!body) return s.request_end();
     window_in_ = in_.size();
-    time_reading(reading::body, body_stall());
-}
-
-// The route's own time, else the listener's.
-net::nanoseconds http1_server::body_stall() const noexcept {
-    const auto& usual = listener().conf->timeouts.body_stall;
-    const route_plan* r = stream_ ? stream_->route() : nullptr;
-    return r ? r->conf->timeouts.body_stall.value_or(usual) : usual;
+    time_reading(reading::body, stream_->body_stall());
 }
 
 // The head cannot be read: what follows on the connection cannot either.
@@ -266,7 +259,7 @@ void http1_server::resume_request() {
     if (phase_ != phase::body) return;
     if (timing_ == reading::body) {
         window_in_ = 0;
-        time_reading(reading::body, body_stall());
+        time_reading(reading::body, stream_->body_stall());
     }
     context_.loop.defer(*this);
 }
@@ -396,9 +389,8 @@ void http1_server::read_expired() {
             timing_ = reading::none;
             return stream_->request_failed(408, {PK_END_TIMEOUT, "request_head_timeout"});
         case reading::body: {
-            const auto window = body_stall();
-            const auto least =
-                rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
+            const auto window = stream_->body_stall();
+            const auto least = least_in(window);
             const bool ours = !stream_->wants_request();
             if (ours || window_in_ > least) {
                 window_in_ = 0;

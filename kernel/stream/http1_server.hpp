@@ -25,7 +25,6 @@ namespace pkernel::stream {
 class http1_server final : public client_connection, private net::deferred, private downstream {
 public:
     static constexpr std::size_t linger_bytes_max = 64 * 1024;
-    static constexpr std::uint64_t rate_min = 240;  // Bytes a second.
     // A client that has closed its side, while its response is under way and silent: gone after
     // this long.
     static constexpr net::nanoseconds gone_after = std::chrono::milliseconds(800);
@@ -80,7 +79,6 @@ private:
     void watch_for_gone();
     void watch_writing();
     std::uint64_t taken_by_client() const noexcept;
-    net::nanoseconds body_stall() const noexcept;
     net::nanoseconds write_stall() const noexcept;
     void time_reading(reading what, net::nanoseconds after);
     static void on_read_timer(void* self);

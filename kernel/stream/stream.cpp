@@ -54,6 +54,16 @@ void stream::open(downstream& from, std::shared_ptr<site> where, const listener_
     request.listener = http::to_str(listener.name);
 }
 
+net::nanoseconds stream::body_stall() const noexcept {
+    const auto& usual = listener_->conf->timeouts.body_stall;
+    return route_ ? route_->conf->timeouts.body_stall.value_or(usual) : usual;
+}
+
+net::nanoseconds stream::write_stall() const noexcept {
+    const auto& usual = listener_->conf->timeouts.write_stall;
+    return route_ ? route_->conf->timeouts.write_stall.value_or(usual) : usual;
+}
+
 void stream::pin(base::block_ref b) {
     for (auto& p : pinned_)
         if (!p) {

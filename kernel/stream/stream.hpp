@@ -102,6 +102,9 @@ public:
     const std::shared_ptr<site>& shared_site() const noexcept { return site_; }
     const route_plan* route() const noexcept { return route_; }
     const listener_plan& listener() const noexcept { return *listener_; }
+    // The route's own, else the listener's.
+    net::nanoseconds body_stall() const noexcept;
+    net::nanoseconds write_stall() const noexcept;
     pk_stream* reader() noexcept { return &reader_.handle; }
     bool response_has_body() const noexcept;
 
