@@ -8,6 +8,7 @@ the X-Forwarded family and X-Real-IP), `post`, `routes` (10,000 prefixes).
 import pathlib
 import re
 import socket
+import ssl
 import subprocess
 import time
 
@@ -59,6 +60,7 @@ class Running:
         began = time.monotonic()
         self.process = processes.start(contestant.command(config, self.folder), cpu, self.log)
         path = route_prefixes()[-1] if variant == "routes" else "/"
+        self.tls = variant == "tls"
         self._await_answer(f"{path}bench?s=16&id=00000000")
         self.start_s = time.monotonic() - began
 
@@ -68,6 +70,14 @@ class Running:
     def stop(self):
         processes.stop(self.process)
 
+    def _connect(self):
+        client = socket.create_connection(("127.0.0.1", self.port), 5)
+        if not self.tls:
+            return client
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context.wrap_socket(client)
+
     def _await_answer(self, target):
         request = f"GET {target} HTTP/1.1\r\nHost: bench.local\r\nConnection: close\r\n\r\n"
         deadline = time.monotonic() + 20
@@ -75,7 +85,7 @@ class Running:
         while time.monotonic() < deadline and self.process.poll() is None:
             answer = b""
             try:
-                with socket.create_connection(("127.0.0.1", self.port), 5) as client:
+                with self._connect() as client:
                     client.sendall(request.encode())
                     while part := client.recv(65536):
                         answer += part

@@ -1,5 +1,6 @@
 """HAProxy, one thread. It keeps and shares connections to the origin (`http-reuse always`)."""
 
+from driver import certificate
 from driver.contestants import Contestant, route_prefixes, version_of
 
 FORWARDED = """
@@ -25,7 +26,7 @@ defaults
     timeout http-keep-alive 300s
 
 frontend web
-    bind 127.0.0.1:{port} backlog 4096{forwarded}
+    bind 127.0.0.1:{port} backlog 4096{tls}{forwarded}
     {choice}
 
 backend app
@@ -50,6 +51,7 @@ class Haproxy(Contestant):
             port=port,
             origin=origin,
             choice=choice,
+            tls=f" ssl crt {certificate.make(folder)}/both.pem" if variant == "tls" else "",
             forwarded=FORWARDED if variant == "forwarded" else "",
         )
 

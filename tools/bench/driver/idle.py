@@ -8,8 +8,9 @@ from driver import processes, stats, tools
 def bytes_per_connection(contestant, scenario, load_cpu):
     """Growth of the resident memory of all processes, by thousands of connections that have each
     carried one request and wait; a first load has let pools and caches take their size."""
-    connections = dict(zip(scenario.load[::2], scenario.load[1::2]))["--connections"]
-    tools.load(contestant.port, load_cpu, "--seconds", 0.5)
+    connections = scenario.load[scenario.load.index("--connections") + 1]
+    tls = ["--tls"] if "--tls" in scenario.load else []
+    tools.load(contestant.port, load_cpu, *tls, "--seconds", 0.5)
     before = processes.rss_bytes(contestant.pids())
     holder = tools.start_load(contestant.port, load_cpu, "--idle", *scenario.load)
     try:
@@ -33,7 +34,7 @@ def run(start, contestants, scenario, load_cpu, times, progress):
     for turn in range(times):
         for contestant in contestants:
             progress(f"{scenario.id} {turn + 1}/{times} {contestant.name}")
-            running = start(contestant, "plain")
+            running = start(contestant, scenario.variant)
             try:
                 samples[contestant.name].append(bytes_per_connection(running, scenario, load_cpu))
             finally:

@@ -2,6 +2,7 @@
 
 import os
 
+from driver import certificate
 from driver.contestants import Contestant, route_prefixes, version_of
 
 FORWARDED = """
@@ -9,6 +10,14 @@ FORWARDED = """
     proxy_set_header X-Forwarded-Proto $scheme;
     proxy_set_header X-Forwarded-Host $host;
     proxy_set_header X-Real-IP $remote_addr;"""
+
+# Mozilla "intermediate", as ours; tickets are on by default.
+TLS = """ ssl;
+        ssl_certificate {cert}/cert.pem;
+        ssl_certificate_key {cert}/cert.key;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_ecdh_curve X25519:prime256v1:secp384r1;
+        ssl_prefer_server_ciphers off"""
 
 CONFIG = """
 daemon off;
@@ -43,7 +52,7 @@ http {{
         keepalive_timeout 300s;
     }}
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{tls};
 {locations}
     }}
 }}
@@ -67,6 +76,7 @@ class Nginx(Contestant):
             port=port,
             origin=origin,
             locations=locations,
+            tls=TLS.format(cert=certificate.make(folder)) if variant == "tls" else "",
             user="user root;" if os.getuid() == 0 else "",
             forwarded=FORWARDED if variant == "forwarded" else "",
         )

@@ -2,11 +2,11 @@
 
 import pathlib
 
-from driver import tools
+from driver import certificate, tools
 from driver.contestants import Contestant, route_prefixes, version_of
 
 CONFIG = """listeners:
-  - {{ name: web, address: "127.0.0.1:{port}" }}
+  - {{ name: web, address: "127.0.0.1:{port}"{tls} }}
 upstreams:
   app:
     endpoints: [ "127.0.0.1:{origin}" ]
@@ -34,7 +34,11 @@ class Pkernel(Contestant):
         routes = "\n".join(
             f"  - {{ match: {{ path: {prefix} }}, {filters}forward: app }}" for prefix in prefixes
         )
-        return CONFIG.format(port=port, origin=origin, routes=routes)
+        tls = ""
+        if variant == "tls":
+            at = certificate.make(folder)
+            tls = f", transport: {{ tls: [ {{ cert: {at}/cert.pem, key: {at}/cert.key }} ] }}"
+        return CONFIG.format(tls=tls, port=port, origin=origin, routes=routes)
 
     def command(self, config, folder):
         return [

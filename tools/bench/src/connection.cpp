@@ -68,31 +68,31 @@ progress connection::begin(std::uint64_t now) {
         r ^= r << 5;
         put_decimal(request_.data() + route_at_, 5, r % shared_.opts.routes);
     }
-    if (fd_ < 0) return open() ? progress::waiting : fail(false, "connect failed");
+    if (wire_.fd() < 0) return open() ? progress::waiting : fail(false, "connect failed");
     return send_rest() ? progress::waiting : fail(false, "the connection was lost while sending");
 }
 
 bool connection::open() {
-    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd_ < 0) return false;
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    wire_.begin(shared_.tls, fd);
     const int on = 1;
-    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(shared_.opts.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 &&
+    if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 &&
         errno != EINPROGRESS)
         return false;
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.u32 = index_;
-    return ::epoll_ctl(shared_.epoll, EPOLL_CTL_ADD, fd_, &event) == 0;
+    return ::epoll_ctl(shared_.epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 void connection::close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
+    wire_.close();
 }
 
 progress connection::advance(std::uint32_t events) {
@@ -101,7 +101,8 @@ progress connection::advance(std::uint32_t events) {
         if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) close();
         return progress::waiting;
     }
-    if ((events & EPOLLOUT) != 0 && !send_rest())
+    // A handshake may have to read in order to write.
+    if ((events & (EPOLLOUT | EPOLLIN)) != 0 && !send_rest())
         return fail(false, "the connection was lost while sending");
     if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return progress::waiting;
     return receive((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
@@ -115,10 +116,7 @@ bool connection::send_rest() {
         iovec parts[2] = {
             {request_.data() + head_sent, request_.size() - head_sent},
             {const_cast<char*>(shared_.bodies.at(body_sent)), shared_.opts.post - body_sent}};
-        msghdr message{};
-        message.msg_iov = parts;
-        message.msg_iovlen = shared_.opts.post > 0 ? 2 : 1;
-        const ssize_t sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+        const ssize_t sent = wire_.send(parts, shared_.opts.post > 0 ? 2 : 1);
         if (sent < 0) return errno == EAGAIN || errno == ENOTCONN;
         sent_ += static_cast<std::size_t>(sent);
     }
@@ -129,7 +127,7 @@ bool connection::send_rest() {
 progress connection::receive(bool ended) {
     auto& scratch = shared_.scratch;
     for (;;) {
-        const ssize_t got = ::recv(fd_, scratch.data(), scratch.size(), 0);
+        const ssize_t got = wire_.receive(scratch.data(), scratch.size());
         if (got < 0) {
             if (errno == EAGAIN) return progress::waiting;
             return fail(false, "the connection was reset");
@@ -140,7 +138,8 @@ progress connection::receive(bool ended) {
         }
         const auto result = take(scratch.data(), static_cast<std::size_t>(got));
         if (result != progress::waiting) return result;
-        if (static_cast<std::size_t>(got) < scratch.size() && !ended && !ended_)
+        if (static_cast<std::size_t>(got) < scratch.size() && wire_.short_reads_tell() && !ended &&
+            !ended_)
             return progress::waiting;
     }
 }
@@ -220,7 +219,8 @@ progress connection::fail(bool wrong, std::string why) {
 
 bool connection::quiet() const {
     char byte;
-    return fd_ >= 0 && ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+    return wire_.fd() >= 0 && ::recv(wire_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           errno == EAGAIN;
 }
 
 }  // namespace bench

@@ -13,6 +13,7 @@
 
 #include "options.hpp"
 #include "pattern.hpp"
+#include "wire.hpp"
 
 namespace bench {
 
@@ -22,6 +23,7 @@ struct shared_state {
     const pattern bodies;
     int epoll;
     std::vector<char> scratch;
+    tls_client tls{opts.tls, opts.resume};
     std::uint32_t next_id = 1;
     std::uint32_t random = 0x9e3779b9;
     std::uint64_t bytes_received = 0;  // Of bodies.
@@ -68,7 +70,7 @@ private:
 
     shared_state& shared_;
     const std::uint32_t index_;
-    int fd_ = -1;
+    wire wire_;
     bool busy_ = false;
     std::uint64_t begun_ = 0;
     std::uint64_t answered_ = 0;

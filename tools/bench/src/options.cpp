@@ -9,7 +9,8 @@ namespace {
 
 constexpr const char* usage =
     "usage: bench_load --port N [--connections N] [--size BYTES] [--post BYTES] [--routes N]\n"
-    "  [--close] [--forwarded] [--warmup S] [--seconds S | --requests N] [--rate PER_S]\n"
+    "  [--close] [--forwarded] [--tls | --resume] [--warmup S] [--seconds S | --requests N] "
+    "[--rate PER_S]\n"
     "  [--account PID,PID...] [--idle]\n"
     "Prints one line of JSON. Exit 1: an error or a wrong answer was counted.\n";
 
@@ -37,6 +38,11 @@ options parse_options(int argc, char** argv) {
         }
         if (name == "--forwarded") {
             result.forwarded = true;
+            continue;
+        }
+        if (name == "--tls" || name == "--resume") {
+            result.tls = true;
+            result.resume = result.resume || name == "--resume";
             continue;
         }
         if (name == "--idle") {

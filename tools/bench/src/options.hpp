@@ -19,7 +19,9 @@ struct options {
     std::size_t routes = 0;   // Spread over /svc00000/ .. by chance; 0 asks for /bench.
     bool close = false;       // One connection a request.
     bool forwarded = false;   // The origin must find the X-Forwarded family.
-    bool idle = false;        // Hold the connections after one request each.
+    bool tls = false;
+    bool resume = false;  // Each connection but the first resumes a session of TLS.
+    bool idle = false;    // Hold the connections after one request each.
     double warmup_s = 0.2;
     double seconds = 1.0;
     double rate = 0;             // Requests per second, at fixed times; 0 is a closed loop.
