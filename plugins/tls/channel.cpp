@@ -107,6 +107,22 @@ bio_method_ptr make_bio_method() {
     return m;
 }
 
+namespace {
+
+// Why a call failed. Waiting is told by the BIO, without a look at the thread's queue of errors:
+// others may have left some there, and to empty it before each call costs more than it is worth.
+int reason(const SSL* ssl, int result) {
+    const BIO* b = SSL_get_rbio(ssl);
+    if (SSL_want_read(ssl) && BIO_should_read(b)) return SSL_ERROR_WANT_READ;
+    if (SSL_want_write(ssl) && BIO_should_write(b)) return SSL_ERROR_WANT_WRITE;
+    if (result == 0 && (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
+        return SSL_ERROR_ZERO_RETURN;
+    }
+    return SSL_get_error(ssl, result);
+}
+
+}  // namespace
+
 bool channel::begin(ssl_ptr ssl, const BIO_METHOD* method, int fd) {
     BIO* b = ssl ? BIO_new(method) : nullptr;
     if (b == nullptr) return false;
@@ -210,7 +226,7 @@ pk::io channel::handshake(const pk::conn& c) {
     if (!send_kept()) return broken_ ? failed(c, SSL_ERROR_SYSCALL) : pk::io::want_write;
     ERR_clear_error();
     const int done = established_ ? 1 : SSL_do_handshake(ssl_.get());
-    const int error = done == 1 ? SSL_ERROR_NONE : SSL_get_error(ssl_.get(), done);
+    const int error = done == 1 ? SSL_ERROR_NONE : reason(ssl_.get(), done);
     const std::size_t sent = send_out();
     unsent_.keep(lent_->out + sent, lent_->out_size - sent);
     if (done == 1) established_ = true;
@@ -229,10 +245,9 @@ pk::io channel::read(const pk::conn& c, std::span<char> into, std::uint64_t& n) 
     send_kept();
     int error = SSL_ERROR_NONE;
     while (n < into.size()) {
-        ERR_clear_error();
         std::size_t got = 0;
         if (SSL_read_ex(ssl_.get(), into.data() + n, into.size() - n, &got) != 1) {
-            error = SSL_get_error(ssl_.get(), 0);
+            error = reason(ssl_.get(), 0);
             break;
         }
         n += got;
@@ -326,9 +341,8 @@ pk::io channel::seal(const pk::conn& c, pk::data bytes, std::uint64_t skip, std:
                 break;
             }
             std::size_t taken = 0;
-            ERR_clear_error();
             if (SSL_write_ex(ssl_.get(), plain.data(), plain.size(), &taken) != 1) {
-                return failed(c, SSL_get_error(ssl_.get(), 0));
+                return failed(c, reason(ssl_.get(), 0));
             }
             marks[count++] = {r.out_size, taken};
         }

@@ -10,7 +10,8 @@ using pk::testing::transport_under_test;
 
 namespace {
 
-struct setup : folder {
+// Made once: an RSA key takes its time.
+struct identities {
     identity root = make({.subject = "root", .ca = true});
     identity clients = make({.subject = "clients", .ca = true});
     identity user =
@@ -19,6 +20,17 @@ struct setup : folder {
     identity a_rsa = make({.subject = "a rsa", .names = "DNS:a.test", .rsa = true}, &root);
     identity wild = make({.subject = "wild", .names = "DNS:*.b.test"}, &root);
     identity exact = make({.subject = "exact", .names = "DNS:x.b.test"}, &root);
+};
+
+const identities& made() {
+    static const identities all;
+    return all;
+}
+
+struct setup : folder {
+    const identity &root = made().root, &clients = made().clients, &user = made().user;
+    const identity &a = made().a, &a_rsa = made().a_rsa, &wild = made().wild;
+    const identity& exact = made().exact;
     std::string ca = put("clients.pem", clients.cert_pem());
     std::string usual = "certificates: [ {" + pair("a", a) + "}, {" + pair("r", a_rsa) + "}, {" +
                         pair("w", wild) + "}, {" + pair("x", exact) + "} ]";

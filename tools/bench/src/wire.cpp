@@ -37,7 +37,11 @@ SSL* tls_client::begin(int fd) {
     SSL* ssl = SSL_new(context_);
     SSL_set_fd(ssl, fd);
     SSL_set_tlsext_host_name(ssl, "bench.local");
-    if (session_ != nullptr) SSL_set_session(ssl, session_);
+    if (session_ != nullptr) {  // One of TLS 1.3 is used up by its use: each time a copy.
+        SSL_SESSION* copy = SSL_SESSION_dup(session_);
+        SSL_set_session(ssl, copy);
+        SSL_SESSION_free(copy);
+    }
     SSL_set_connect_state(ssl);
     return ssl;
 }
