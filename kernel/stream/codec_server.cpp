@@ -164,14 +164,15 @@ void codec_server::on_io(std::uint32_t events) {
 void codec_server::read() {
     if (reading_) return;
     reading_ = true;
+    bool any = false;
     while (phase_ == phase::open && !held_) {
         if (in_.empty() && !fill()) break;
-        offer();
+        any = offer() || any;
         act();
     }
     reading_ = false;
     if (phase_ == phase::open) in_.release_if_empty();
-    if (phase_ != phase::closed) schedule();
+    if (any && phase_ != phase::closed) schedule();
 }
 
 bool codec_server::fill() {
@@ -200,20 +201,24 @@ bool codec_server::fill() {
     return false;
 }
 
-void codec_server::offer() {
+// Whether the codec took anything.
+bool codec_server::offer() {
     const base::slice all = in_.share(in_.view());
     const pk_slice_view view{all.raw(), 1, sizeof(base::slice)};
     const auto taken = call([&](const pk_codec& h) { return h.received(this, &view); });
-    if (taken > all.size()) return say_goodbye(PK_END_PLUGIN_ERROR);
+    if (taken > all.size()) {
+        say_goodbye(PK_END_PLUGIN_ERROR);
+        return true;
+    }
     in_.consume(taken);
     held_ = taken < all.size();
+    return taken > 0;
 }
 
 void codec_server::peer_ended() {
     if (std::exchange(end_told_, true)) return;
     call([&](const pk_codec& h) { h.received_end(this); });
     act();
-    if (streams_.empty()) return close({}, false);
     schedule();
 }
 

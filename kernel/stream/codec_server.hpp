@@ -81,7 +81,7 @@ private:
     void run_deferred() override;
     void read();
     bool fill();
-    void offer();
+    bool offer();
     void peer_ended();
     void act();
     void write();

@@ -148,6 +148,12 @@ bool codec_stream::act() {
         return false;
     }
     if (aborted_) return true;
+    if (!refused_.status && lengths_differ()) {
+        const base::end_reason why{PK_END_PROTOCOL, "content_lengths_differ"};
+        stream_->abort(why);
+        abort(why);
+        return true;
+    }
     if (!begun_) begin();
     if (!aborted_) deliver();
     return true;
@@ -178,15 +184,14 @@ void codec_stream::begin() {
     if (!end_seen_) watch_request();
 }
 
-// Content-Length against what comes is judged here: less, or more, is no message (RFC 9113 8.1.1).
+// Content-Length against what came: less, or more, is no message (RFC 9113 8.1.1).
+bool codec_stream::lengths_differ() const noexcept {
+    if (announced_ < 0) return false;
+    const auto all = static_cast<std::uint64_t>(announced_);
+    return received_ > all || (end_seen_ && received_ != all);
+}
+
 void codec_stream::deliver() {
-    const bool wrong =
-        announced_ >= 0 && (received_ > static_cast<std::uint64_t>(announced_) ||
-                            (end_seen_ && received_ != static_cast<std::uint64_t>(announced_)));
-    if (wrong) {
-        stream_->abort({PK_END_PROTOCOL, "content_lengths_differ"});
-        return abort({PK_END_PROTOCOL, "content_lengths_differ"});
-    }
     while (!in_.empty() && !aborted_ && !response_ended_ && stream_->wants_request()) {
         base::slice piece = in_.pop();
         const auto n = piece.size();

@@ -67,6 +67,7 @@ private:
     std::string_view version() noexcept override;
 
     void begin();
+    bool lengths_differ() const noexcept;
     void deliver();
     void drop_input();
     void watch_request();
