@@ -124,7 +124,8 @@ void codec_server::close_after_output(std::uint32_t cause, std::string_view text
     if (phase_ != phase::open) return;
     phase_ = phase::closing;
     close_cause_ = cause;
-    if (!text.empty())
+    const bool usual = cause == PK_END_COMPLETE || cause == PK_END_SHUTDOWN;
+    if (!text.empty() && !usual)
         base::log(base::log_level::info,
                   "listener '" + listener().name + "', client " + net::to_text(from_.peer) + ": " +
                       std::string(text),
