@@ -309,8 +309,8 @@ class Stop(unittest.TestCase):
         self.addCleanup(proxy.cleanup)
         return proxy
 
-    def test_sigterm_and_sigint_end_an_idle_proxy_with_0(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def test_each_signal_to_stop_ends_an_idle_proxy_with_0(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             proxy = self.proxy()
             proxy.signal(number)
             self.assertEqual(proxy.wait_exit(5), 0, proxy.log)
@@ -465,6 +465,23 @@ class Outlets(unittest.TestCase):
             process.terminate()
             self.assertEqual(process.wait(10 * SLOW), 0)
             os.close(ends[1])
+
+    def test_standard_descriptors_that_are_closed(self):
+        """No socket gets the number of a log, however much is logged."""
+        with tempfile.TemporaryDirectory() as folder:
+            file, path = Path(folder) / "pk.yaml", Path(folder) / "s"
+            file.write_text(
+                FORWARD.format(port=self.dead_port()).replace("127.0.0.1:0", f"unix:{path}")
+            )
+            process = subprocess.Popen(
+                command(["--config", str(file), "--workers", "1", "--log-level", "debug"]),
+                preexec_fn=lambda: os.closerange(0, 3),
+            )
+            self.addCleanup(process.kill)
+            self.until(path.exists, "not listening")
+            self.ask_many(str(path))
+            process.terminate()
+            self.assertEqual(process.wait(10 * SLOW), 0)
 
     def dead_port(self):
         dead = Refusing()
