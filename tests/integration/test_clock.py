@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.pkrig import SLOW, Origin, Proxy, Refusing  # noqa: E402
+from rig.sanitized import skips  # noqa: E402
 
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 CONFIG = """
@@ -93,7 +94,8 @@ class Signals(Running):
             time.sleep(0.005)
 
 
-@unittest.skipUnless(FAKETIME and SLOW == 1, "needs libfaketime, no sanitizer")
+@unittest.skipIf(skips("test_clock.wall_clock"), "see sanitizers_skip.txt")
+@unittest.skipUnless(FAKETIME, "needs libfaketime")
 class WallClock(Running):
     def test_an_hour_back_or_forth_expires_nothing(self):
         """F29: the wall clock is set while requests wait; deadlines stand on the monotonic one."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.pkrig import SLOW, Origin, Proxy, cpu_seconds  # noqa: E402
+from rig.sanitized import skips  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -89,7 +90,7 @@ class Aborts(Many):
             f"{self.proxy.fd_count()} descriptors, {base} before",
         )
         self.until(lambda: self.origin.open <= 1, "the origin still has connections")
-        if SLOW == 1:
+        if not skips("test_descriptors.memory"):
             self.assertLess(self.proxy.rss_bytes() - memory, 2 << 20)
         self.assertEqual(self.ask(self.connect(), "/ok"), 200)
 
@@ -177,7 +178,7 @@ class FewDescriptors(Many):
             proxy.start(5 * SLOW)
 
 
-@unittest.skipIf(SLOW > 1, "sanitizers cost memory")
+@unittest.skipIf(skips("test_descriptors.idle"), "see sanitizers_skip.txt")
 class Memory(Many):
     def test_an_idle_connection_costs_little(self):
         """J: 1 KiB, S29: 8 KiB at most."""

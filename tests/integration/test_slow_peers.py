@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import http1  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
+from rig.sanitized import skips  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -153,8 +154,7 @@ class Slow(unittest.TestCase):
             )
             socks.append(sock)
         self.wait_still(before)
-        # A sanitizer's quarantine keeps what was given back: memory is judged in release builds.
-        if SLOW == 1:
+        if not skips("test_slow_peers.memory"):
             self.assertLess(self.proxy.rss_bytes() - before, 40 * (256 << 10))
         for sock in socks:
             sock.close()
@@ -190,8 +190,7 @@ class Slow(unittest.TestCase):
                     sock.send(piece)
                 except BlockingIOError:
                     pass
-        # A sanitizer's quarantine keeps what was given back: memory is judged in release builds.
-        if SLOW == 1:
+        if not skips("test_slow_peers.memory"):
             self.assertLess(self.proxy.rss_bytes() - before, 40 * (256 << 10))
 
     def test_a_good_client_does_not_feel_the_slow_ones(self):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
+from rig.sanitized import skips  # noqa: E402
 from rig.stage import with_test_plugins  # noqa: E402
 
 CONFIG = """
@@ -150,7 +151,7 @@ class SlowHttpTest(Slow):
         self.gone()
 
 
-@unittest.skipIf(SLOW > 1, "sanitizers cost memory")
+@unittest.skipIf(skips("test_slow_uploads.idle"), "see sanitizers_skip.txt")
 class Idle(Slow):
     def setUp(self):
         """20,000, or as many as the descriptors of one process are enough for."""
