@@ -40,6 +40,21 @@ def of(scenario, results):
         )
         check("start, s", ours["start_s"], scenarios.ROUTES_START_S_MAX)
         check("memory, MB", ours["memory"] / 1e6, scenarios.ROUTES_MEMORY_MAX / 1e6)
+    if scenario.kind == "workers":
+        check(
+            "CPU per request, to one worker",
+            ours["cpu_to_one"],
+            scenarios.WORKERS_CPU_MAX,
+            ours["cpu_to_one_interval"],
+        )
+        check(
+            "one worker's requests/s, to two",
+            1 / ours["rps_to_one"],
+            1 / scenarios.WORKERS_RATE_MIN,
+            [1 / each for each in reversed(ours["rps_to_one_interval"])],
+        )
+        if ours["cpus"] < scenarios.WORKERS_CPUS_MIN:
+            found[-1]["verdict"] = "cannot tell"
     if AGAINST in results:  # No promise: what a change did.
         pairs = stats.ratios(ours["samples"], results[AGAINST]["samples"])
         check(

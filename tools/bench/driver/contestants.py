@@ -22,6 +22,7 @@ def route_prefixes():
 class Contestant:
     name = ""
     package = None  # The Debian package that brings it.
+    variants = ("plain", "forwarded", "post", "routes")  # Those that it can be configured for.
 
     def available(self):
         return (

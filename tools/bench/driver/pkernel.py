@@ -1,4 +1,4 @@
-"""pkernel, as a user would write its config: our defaults, one worker."""
+"""pkernel, as a user would write its config: our defaults, and one worker unless the scenario is about two."""
 
 import pathlib
 
@@ -18,8 +18,8 @@ routes:
 class Pkernel(Contestant):
     """The build in a folder; another build can stand beside it under a name of its own."""
 
-    def __init__(self, name="pkernel", build=tools.REPOSITORY / "build"):
-        self.name = name
+    def __init__(self, name="pkernel", build=tools.REPOSITORY / "build", workers=1):
+        self.name, self.workers = name, workers
         self.build = pathlib.Path(build).resolve()
 
     def binary(self):
@@ -48,5 +48,5 @@ class Pkernel(Contestant):
             "--config",
             config,
             "--workers",
-            "1",
+            self.workers,
         ]

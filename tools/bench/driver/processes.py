@@ -21,10 +21,10 @@ def free_port():
 
 
 def start(command, cpu, log=None, **options):
-    """Starts `command` on one CPU, in a group of its own; it does not outlive this process."""
+    """Starts `command` on one CPU or a set of them, in a group of its own; it does not outlive this process."""
 
     def prepare():
-        os.sched_setaffinity(0, {cpu})
+        os.sched_setaffinity(0, cpu if isinstance(cpu, set) else {cpu})
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
     output = {}

@@ -11,7 +11,7 @@ class Scenario:
     unit: str  # Of the figure; lower is better.
     target: Optional[float] = None  # Of the ratio to nginx in the same run.
     figure_max: Optional[float] = None  # Of our figure itself.
-    kind: str = "cpu"  # cpu, rate, idle or routes: which measurement it is.
+    kind: str = "cpu"  # cpu, rate, idle, routes or workers: which measurement it is.
     variant: str = "plain"  # Which config each contestant gets.
     load: tuple = ()  # Arguments of bench_load.
     seconds: float = 1.0
@@ -35,6 +35,13 @@ ALL = [
         kind="rate",
         seconds=2.0,
         load=("--connections", 64, "--size", 1024, "--rate", 8000),
+    ),
+    Scenario(
+        "S1w",
+        "S1, a second worker",
+        "µs",
+        kind="workers",
+        load=("--connections", 64, "--size", 1024),
     ),
     Scenario(
         "S2",
@@ -119,6 +126,9 @@ ALL = [
     ),
 ]
 
+WORKERS_CPU_MAX = 1.11  # S1w: CPU per request of two workers to that of one.
+WORKERS_RATE_MIN = 1.8  # And requests per second...
+WORKERS_CPUS_MIN = 4  # ...where there are so many CPUs: else it cannot be told.
 ROUTES = 10_000
 ROUTES_TO_OWN_S1_MAX = 1.05  # S14, of ours, to our own S1.
 ROUTES_START_S_MAX = 0.12

@@ -19,6 +19,7 @@ from driver import (
     syscalls,
     table,
     tools,
+    workers,
 )
 
 
@@ -63,12 +64,19 @@ class Session:
         foreign = 0.0
         if scenario.kind == "idle":
             results = idle.run(
-                self.start, self.entrants, scenario, self.cpus[1], min(self.times, 3), self.progress
+                self.start,
+                self._able(scenario),
+                scenario,
+                self.cpus[1],
+                min(self.times, 3),
+                self.progress,
             )
         elif scenario.kind == "routes":
             results = routes.run(
-                self.start, self.entrants, scenario, self.cpus, self.times, self.progress
+                self.start, self._able(scenario), scenario, self.cpus, self.times, self.progress
             )
+        elif scenario.kind == "workers":
+            results = workers.run(self, scenario)
         else:
             results, foreign = self._requests(scenario)
         self.progress.clear()
@@ -87,10 +95,13 @@ class Session:
             "checks": checks.of(scenario, results),
         }
 
+    def _able(self, scenario):
+        return [each for each in self.entrants if scenario.variant in each.variants]
+
     def _requests(self, scenario):
         with contextlib.ExitStack() as stack:
             running = []
-            for entrant in self.entrants:
+            for entrant in self._able(scenario):
                 running.append(self.start(entrant, scenario.variant))
                 stack.callback(running[-1].stop)
             course = measure.Course(running, self.cpus, self.progress)
@@ -101,7 +112,7 @@ class Session:
                 reference = samples.get("nginx") if name != "nginx" else None
                 results[name] = measure.summary(scenario, samples[name], reference)
                 results[name]["rss"] = processes.rss_bytes(contestant.pids())
-                if scenario.id == "S1":
+                if scenario.kind == "cpu":
                     self.progress(f"{scenario.id} system calls of {name}")
                     counted = syscalls.per_request(
                         contestant, scenario, self.cpus[1], contestant.folder / "syscalls"

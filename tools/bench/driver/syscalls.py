@@ -21,9 +21,11 @@ REQUESTS_TRACED = 4_000
 
 def per_request(contestant, scenario, load_cpu, report_file):
     """{"total": 4.1, "by": {"recvfrom": 2.0, ...}, "tool": "perf"}, or None without a tool."""
+    words = dict(zip(scenario.load[::2], scenario.load[1::2]))
+    pieces = 1 + max(words.get("--size", 0), words.get("--post", 0)) // 16384
     for tool, command, requests, read in (
-        ("perf", _perf, REQUESTS, _read_perf),
-        ("strace", _strace, REQUESTS_TRACED, _read_strace),
+        ("perf", _perf, REQUESTS // pieces, _read_perf),
+        ("strace", _strace, REQUESTS_TRACED // pieces, _read_strace),
     ):
         if shutil.which(tool) is None:
             continue
