@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 
 #include "kernel/config/kernel_options.hpp"
 #include "kernel/config/option_table.hpp"
@@ -18,8 +19,14 @@ bool is_plugin_name(std::string_view name) {
            });
 }
 
+template <class Number>
+void append_number(std::string& out, Number n) {
+    char digits[24];
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
+}
+
 void append_text(std::string& out, std::string_view text) {
-    out += std::to_string(text.size());
+    append_number(out, text.size());
     out += ':';
     out += text;
 }
@@ -27,27 +34,53 @@ void append_text(std::string& out, std::string_view text) {
 void append_address(std::string& out, const pk_address& a) {
     if (a.family == 0) return;
     append_text(out, {reinterpret_cast<const char*>(a.bytes), sizeof a.bytes});
-    out += std::to_string(a.family) + '/' + std::to_string(a.prefix) + '/' + std::to_string(a.port);
+    for (const auto part :
+         {std::uint32_t{a.family}, std::uint32_t{a.prefix}, std::uint32_t{a.port}}) {
+        append_number(out, part);
+        out += '/';
+    }
 }
 
-}  // namespace
-
-void append_canonical(std::string& out, const value& v, std::span<const plugin_use* const> uses) {
-    out += '(' + std::to_string(v.type) + ' ' + std::to_string(v.integer) + ' ' +
-           std::to_string(v.period) + ' ';
+// False, and nothing is appended: the value is a table that says nothing.
+bool append_value(std::string& out, const value& v, std::span<const plugin_use* const> uses) {
+    const std::size_t before = out.size();
+    out += '(';
+    append_number(out, v.type);
+    out += ' ';
+    append_number(out, v.integer);
+    out += ' ';
+    append_number(out, v.period);
+    out += ' ';
     append_text(out, view(v.text));
     append_text(out, view(v.path));
     append_address(out, v.address);
+    bool says = v.type != PK_OPT_TABLE || given(v);
     if (v.type == PK_OPT_PLUGIN && v.use != value::no_use) {
         append_text(out, uses[v.use]->canonical);
     } else {
         for (std::uint32_t i = 0; i < v.count; ++i) {
             const value& part = element(v, i);
+            if (!present(part)) continue;
+            const std::size_t here = out.size();
             append_text(out, v.type == PK_OPT_TABLE ? view(part.option->name) : view(part.key));
-            append_canonical(out, part, uses);
+            if (append_value(out, part, uses))
+                says = true;
+            else
+                out.resize(here);
         }
     }
+    if (!says) {
+        out.resize(before);
+        return false;
+    }
     out += ')';
+    return true;
+}
+
+}  // namespace
+
+void append_canonical(std::string& out, const value& v, std::span<const plugin_use* const> uses) {
+    append_value(out, v, uses);
 }
 
 // Splits `name` or `name: options`; reports any other form.

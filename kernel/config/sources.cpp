@@ -8,9 +8,10 @@ namespace pkernel::config {
 
 std::string_view sources::name(std::string_view file) {
     if (file.empty()) return {};
+    if (file == last_) return last_;  // All but a few calls.
     const auto known = std::find(names_->begin(), names_->end(), file);
-    if (known != names_->end()) return *known;
-    return names_->emplace_back(file);
+    last_ = known != names_->end() ? *known : names_->emplace_back(file);
+    return last_;
 }
 
 void sources::add(std::string_view file, std::string bytes) {

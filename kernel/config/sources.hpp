@@ -57,6 +57,7 @@ private:
     };
 
     std::shared_ptr<file_names> names_ = std::make_shared<file_names>();
+    std::string_view last_;  // That name() gave.
     std::map<std::string, text, std::less<>> texts_;
     std::vector<range> hidden_;
 };

@@ -1,6 +1,7 @@
 #include "kernel/runtime/engine.hpp"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -67,6 +68,7 @@ public:
         if (up) {
             setup_.control.ready(setup_.workers);
             base::log(log_level::info, "ready");
+            ::malloc_trim(0);  // Reading a config takes several times what it leaves behind.
             serve();
         } else {
             stop_all();
