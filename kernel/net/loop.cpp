@@ -155,6 +155,7 @@ bool loop::wait_and_dispatch() {
     const instant before = std::exchange(now_, monotonic_now());
     bool mail = false;
     for (int i = 0; i < n; ++i) {
+        if (i + 1 < n) __builtin_prefetch(events[i + 1].data.ptr);
         const std::uint32_t e = events[i].events;
         if (!events[i].data.ptr) {
             mail = true;

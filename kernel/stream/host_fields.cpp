@@ -77,11 +77,12 @@ bool host_calls::held_here(slot& s, int direction) {
 pk_status host_calls::changeable(slot& s, std::uint32_t which, std::uint32_t id, pk_str name,
                                  pk_str value, http::fields** out) {
     *out = list(s, which);
-    const std::string_view n = id != PK_FIELD_OTHER ? http::field_name(id) : http::to_view(name);
-    if (!*out || which == PK_FIELDS_CLAIMED || n.empty() || !http::is_token(n) ||
+    const bool known = id != PK_FIELD_OTHER;
+    const std::string_view n = known ? http::field_name(id) : http::to_view(name);
+    if (!*out || which == PK_FIELDS_CLAIMED || n.empty() || (!known && !http::is_token(n)) ||
         !http::is_field_value(http::to_view(value)))
         return PK_INVALID;
-    if (is_kernels_field(id != PK_FIELD_OTHER ? id : http::field_id(n))) return PK_INVALID;
+    if (is_kernels_field(known ? id : http::field_id(n))) return PK_INVALID;
     const bool response = which == PK_FIELDS_RESPONSE || which == PK_FIELDS_RESPONSE_TRAILERS;
     const int d = response ? PK_RESPONSE : PK_REQUEST;
     bool legal = true;

@@ -25,12 +25,29 @@ inline bool same_ip(const pk_address& left, const pk_address& right) noexcept {
     return a.family == b.family && std::memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
 }
 
+namespace detail {
+
+inline char* put_octet(char* at, unsigned n) noexcept {
+    if (n >= 100) *at++ = static_cast<char>('0' + n / 100);
+    if (n >= 10) *at++ = static_cast<char>('0' + n / 10 % 10);
+    *at++ = static_cast<char>('0' + n % 10);
+    return at;
+}
+
+}  // namespace detail
+
 // The address without its port: "192.0.2.1", "2001:db8::1". Empty for none, "unix" for a socket.
 inline fixed_text<48> ip_text(const pk_address& address) noexcept {
     fixed_text<48> out;
     const pk_address a = unmapped(address);
     if (a.family == 4) {
-        out << a.bytes[0] << '.' << a.bytes[1] << '.' << a.bytes[2] << '.' << a.bytes[3];
+        char text[16];
+        char* at = detail::put_octet(text, a.bytes[0]);
+        for (int i = 1; i < 4; ++i) {
+            *at++ = '.';
+            at = detail::put_octet(at, a.bytes[i]);
+        }
+        out << std::string_view(text, static_cast<std::size_t>(at - text));
     } else if (a.family == 6) {
         char text[INET6_ADDRSTRLEN] = "";
         inet_ntop(AF_INET6, a.bytes, text, sizeof text);
