@@ -67,6 +67,7 @@ fake_stream::fake_stream(fake_host& host, const pk_http_filter* filter, const pk
             static_cast<std::uint32_t>(std::stoul(spec.authority.substr(port + 1)));
     }
     for (char& c : name) c = lower(c);
+    if (name.starts_with('[')) name = name.substr(1, name.find(']') - 1);
     request.host = keep(name);
     request.path = request.path_normal = keep(spec.target.substr(0, question));
     request.has_query = question == std::string::npos ? 0 : 1;

@@ -19,7 +19,7 @@ class fake_stream;
 struct request_spec {
     std::string method = "GET";
     std::string target = "/";
-    std::string fields;
+    std::string fields = {};
     std::string authority = "example.test";
     std::string peer = "192.0.2.1:4000";  // "unix" for a client on a unix socket.
     std::string local = "198.51.100.7:8080";
