@@ -74,6 +74,11 @@ struct engine {
         context.current = site;
     }
 
+    ~engine() {
+        here.close();
+        for (const auto& each : plan->instances) each->worker_exit(0);
+    }
+
     bool serve(client& to) {
         to.ended = false;
         stream::stream* s = context.new_stream();

@@ -33,8 +33,8 @@ listener_store::answer listener_store::open(const net::listen_spec& spec, std::s
     }
     e.spec = spec;
     e.round = round_;
-    if (known != held_.end()) return {&known->second.sockets};
-    return {&held_.emplace(key, std::move(fresh)).first->second.sockets};
+    const auto at = known != held_.end() ? known : held_.emplace(key, std::move(fresh)).first;
+    return {&at->second.sockets};
 }
 
 void listener_store::close(const net::listen_spec& spec, std::string_view owner) {

@@ -119,6 +119,7 @@ void stream::attach(const route_plan& r, std::uint16_t keep) {
     if (keep) std::memcpy(slots, slots_, keep * sizeof(slot*));
     std::uint16_t n = keep;
     for (const auto& f : r.filters) {
+        if (f->interest == 0) continue;  // It is never called.
         bool seen = false;
         for (std::uint16_t i = 0; i < keep; ++i)
             seen = seen || slots[i]->filter->instance == f->instance;

@@ -166,8 +166,7 @@ BOOST_AUTO_TEST_CASE(any_byte_is_one_line_of_valid_json) {
                                     "\xc3",
                                     "gr\xc3\xbc\xc3\x9f",
                                     "\x7f",
-                                    "\xc2\x9b"
-                                    "31m",
+                                    "\xc2\x9b\x33\x31m",
                                     std::string(32 << 10, 'x'),
                                     std::string(32 << 10, '\0')};
     for (int byte = 0; byte < 256; ++byte) values.emplace_back(1, static_cast<char>(byte));

@@ -444,7 +444,7 @@ private:
         };
         std::uint64_t id = 0;
         if (raw_subrequests_->start(s.raw(), &r, &id) != PK_OK) return s.reply(500, "start");
-        to.release();
+        static_cast<void>(to.release());  // It deletes itself.
         return pk::next;
     }
 

@@ -91,7 +91,8 @@ fake_stream::fake_stream(fake_host& host, const pk_http_filter* filter, const pk
     field_pairs sent, claimed;
     for (auto& [field_name, value] : parse_fields(spec.fields)) {
         if (same_token(field_name, "content-length")) request.content_length = std::stoll(value);
-        const auto is = [&](const pk_str& v) { return view(v) == folded(field_name); };
+        const auto plain_name = folded(field_name);
+        const auto is = [&](const pk_str& v) { return view(v) == plain_name; };
         (std::any_of(vouched, vouched + count, is) ? claimed : sent)
             .emplace_back(field_name, value);
         if (same_token(field_name, "content-length") ||

@@ -227,7 +227,7 @@ static void call_collected(place* p, int d, uint32_t complete) {
     l->complete = complete;
     enter(p, "collected", d);
     if (p->handler != NULL)
-        v = p->handler->collected(&p->handle) == PK_DONE ? PK_NEXT : PK_NEXT;
+        p->handler->collected(&p->handle); /* Its verdict says nothing here. */
     else
         v = d == PK_REQUEST ? p->filter->request_collected(&p->handle)
                             : p->filter->response_collected(&p->handle);

@@ -90,7 +90,7 @@ inline std::string play_split(const parser& parse, std::string_view text, std::s
     std::size_t seen = 0;
     for (std::size_t size = first;; size += step) {
         size = std::min(size, text.size());
-        const auto line = parse(memory.hold(text.substr(0, size)), seen);
+        auto line = parse(memory.hold(text.substr(0, size)), seen);
         if (!line.empty()) return line;
         if (size == text.size()) return "need_more";
         seen = size;

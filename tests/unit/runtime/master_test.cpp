@@ -80,7 +80,7 @@ public:
         const auto end = clock_type::now() + std::chrono::seconds(5);
         for (;;) {
             for (std::size_t at; (at = unread_.find('\n')) != std::string::npos;) {
-                const std::string line = unread_.substr(0, at);
+                std::string line = unread_.substr(0, at);
                 unread_.erase(0, at + 1);
                 if (line.find(text) != std::string::npos) return line;
             }

@@ -31,7 +31,7 @@ public:
         };
         raw.drop = [](void* arg) { delete static_cast<Job*>(arg); };
         const pk_status answer = table_->submit(s.raw(), &raw);
-        if (answer == PK_OK) job.release();
+        if (answer == PK_OK) static_cast<void>(job.release());  // It is the kernel's.
         return answer;
     }
 
