@@ -9,6 +9,7 @@
 #pragma once
 
 #include <pkernel/balancer.hpp>
+#include <pkernel/codec.hpp>
 #include <pkernel/detail/note_section.hpp>
 #include <pkernel/handler.hpp>
 #include <pkernel/http_filter.hpp>

@@ -11,8 +11,14 @@
  * streams and lets the others end; close ends the connection after what it has sent. A stream ends
  * when both directions have ended, or at reset of either side. stream_closed is the last hook for
  * it, exactly once, always; between the end of a stream and that, functions for it answer
- * PK_WRONG_STATE and hooks are not called. What still arrives for a stream that is over the codec
- * discards, and credits to itself.
+ * PK_WRONG_STATE and hooks are not called. It may come while the codec still has the last frame of
+ * the stream to write (the output is full): what the codec needs for that is not in the stream's
+ * state. What still arrives for a stream that is over the codec discards, and credits to itself.
+ *
+ * Fields, both ways, are those of the message: none of the connection (Connection, Keep-Alive,
+ * Proxy-Connection, TE, Trailer, Transfer-Encoding, Upgrade), Content-Length where the length is
+ * known. Those that the codec hands over may have the id PK_FIELD_OTHER, the kernel looks them up;
+ * those that it is given have the sender's spelling.
  */
 #ifndef PKERNEL_ABI_CODEC_H
 #define PKERNEL_ABI_CODEC_H
@@ -77,7 +83,8 @@ typedef struct pk_codec_api {
     pk_status (*stream)(struct pk_codec_conn* c, const pk_codec_head* head,
                         struct pk_codec_stream** s);
     /* A stream whose head the codec had to give up (over a limit): the kernel records it and
-     * answers with `status` (431, 400, 414) through respond. `head` may have any part empty. */
+     * answers with `status` (431, 400, 405, 414) through respond. `head` may have any part empty.
+     */
     pk_status (*reject)(struct pk_codec_conn* c, const pk_codec_head* head, uint32_t status,
                         struct pk_codec_stream** s);
 
@@ -114,14 +121,14 @@ typedef struct pk_codec_api {
 
 typedef struct pk_codec_conn {
     const pk_codec_api* api;
-    void* state; /* the codec's own, state_size bytes, zero at first */
+    void* state; /* the codec's own, state_size bytes, zero at first, aligned to 16 */
     void* instance;
 } pk_codec_conn;
 
 typedef struct pk_codec_stream {
     const pk_codec_api* api;
-    void* state; /* the codec's own, stream_state_size bytes, zero at first; gone after
-                    stream_closed */
+    void* state; /* the codec's own, stream_state_size bytes, zero at first, aligned to 16; gone
+                    after stream_closed */
     pk_codec_conn* conn;
 } pk_codec_stream;
 
@@ -138,7 +145,8 @@ typedef struct pk_codec {
      * by probing. */
     uint32_t (*probe)(void* instance, pk_str first);
 
-    pk_status (*open)(pk_codec_conn* c); /* send the preface */
+    /* Sends the preface. Not PK_OK: the connection is closed, no other hook is called for it. */
+    pk_status (*open)(pk_codec_conn* c);
     /* Plaintext; answers bytes taken. Less than all: no more is read until resume(), or is after
      * the next write(). */
     uint64_t (*received)(pk_codec_conn* c, const pk_slice_view* bytes);
@@ -158,9 +166,12 @@ typedef struct pk_codec {
     /* No more body after what waits; then these trailers, whose views live for the call. */
     void (*end)(pk_codec_stream* s, pk_field_view trailers);
     /* The kernel ends the stream; cause is PK_END_..., output that waits for it is gone.
-     * stream_closed follows. */
+     * stream_closed follows. PK_END_COMPLETE: the response is whole, end() was called and the rest
+     * of the request is not wanted. */
     void (*reset)(pk_codec_stream* s, uint32_t cause);
-    /* The kernel has room for so many more bytes of this stream's request body. */
+    /* The kernel has room for so many more bytes of this stream's request body; of all bodies of
+     * the connection. In the end every byte that body() took comes back as conn_credit, that of
+     * streams which were reset too. */
     void (*credit)(pk_codec_stream* s, uint64_t bytes);
     void (*conn_credit)(pk_codec_conn* c, uint64_t bytes);
     void (*stream_closed)(pk_codec_stream* s);

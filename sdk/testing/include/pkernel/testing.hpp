@@ -12,6 +12,7 @@
 #pragma once
 
 #include <pkernel/testing/balancer.hpp>
+#include <pkernel/testing/codec.hpp>
 #include <pkernel/testing/exchange.hpp>
 #include <pkernel/testing/host.hpp>
 #include <pkernel/testing/log.hpp>
