@@ -63,7 +63,7 @@ constexpr pk_option listener_limits[] = {
         .at_least(1),
     size("stream_window", "What may come of one request's body before some of it was taken.")
         .by_default("64KiB")
-        .at_least(kib)
+        .at_least(64 * kib)  // A client may send so much before it has heard of a limit.
         .at_most(64 * 1024 * kib),
     size("connection_window", "The same, for all requests of such a connection.")
         .by_default("1MiB")

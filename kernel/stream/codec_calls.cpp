@@ -23,6 +23,7 @@ pk_status reject(pk_codec_conn* c, const pk_codec_head* head, std::uint32_t stat
     http::parse_fault why{400, "bad_request_line"};
     if (status == 431) why = {431, "head_too_large"};
     if (status == 414) why = {414, "request_line_too_long"};
+    if (status == 405) why = {405, "method_not_allowed"};
     return server_of(c).open_stream(*head, &why, s);
 }
 

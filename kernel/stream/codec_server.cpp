@@ -263,6 +263,10 @@ void codec_server::write() {
     streams_.for_each([](codec_stream& s) { s.output_drained(); });
 }
 
+void codec_server::write_frames() {
+    call([&](const pk_codec& h) { h.write(this); });
+}
+
 void codec_server::flush() {
     while (!out_.empty() && writable_) {
         const auto before = out_.bytes();

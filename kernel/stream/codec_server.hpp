@@ -63,6 +63,8 @@ public:
         if (!static_cast<base::list_hook<ready_streams>&>(s).linked()) ready_.push_back(s);
         schedule();
     }
+    // The codec writes what it has now, into the output.
+    void write_frames();
     // The codec has something to write.
     void schedule() { context_.loop.defer(*this); }
     void count_queued(std::int64_t change) noexcept;

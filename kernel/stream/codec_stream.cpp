@@ -283,7 +283,10 @@ std::size_t codec_stream::queued() const noexcept {
 }
 
 void codec_stream::abort(base::end_reason why) {
-    if (std::exchange(aborted_, true)) return;
+    if (aborted_) return;
+    // What came before the end is passed on, as far as the peer lets it (F07).
+    if (responding_) server_.write_frames();
+    aborted_ = true;
     server_.count_queued(-static_cast<std::int64_t>(body_.bytes()));
     body_.clear();
     drop_input();
