@@ -110,10 +110,10 @@ void peer::half_close() {
 }
 
 struct worker_rig::inside {
-    inside(const std::string& plugins_dir, std::string_view routes)
+    inside(const std::string& plugins_dir, std::string_view routes, std::string_view listener)
         : folder(make_folder()),
           listening(listen_at(folder + "/origin")),
-          from(command(plugins_dir, write_config(routes))),
+          from(command(plugins_dir, write_config(routes, listener))),
           services(1),
           context(loop, 0, marker),
           here(context),
@@ -140,9 +140,10 @@ struct worker_rig::inside {
         context.current = std::move(site);
     }
 
-    std::string write_config(std::string_view routes) const {
+    std::string write_config(std::string_view routes, std::string_view listener) const {
         const auto file = folder + "/pk.yaml";
-        std::ofstream(file) << "listeners:\n  - { name: web, address: \"127.0.0.1:0\" }\n"
+        std::ofstream(file) << "listeners:\n  - { name: web, address: \"127.0.0.1:0\"" << listener
+                            << " }\n"
                             << "upstreams:\n  app: { endpoints: [ \"unix:" << folder
                             << "/origin\" ] }\nroutes:\n"
                             << routes;
@@ -169,8 +170,9 @@ struct worker_rig::inside {
     std::shared_ptr<const stream::generation> plan;
 };
 
-worker_rig::worker_rig(const std::string& plugins_dir, std::string_view routes)
-    : inside_(std::make_unique<inside>(plugins_dir, routes)) {}
+worker_rig::worker_rig(const std::string& plugins_dir, std::string_view routes,
+                       std::string_view listener)
+    : inside_(std::make_unique<inside>(plugins_dir, routes, listener)) {}
 
 // Never: it lives as long as the process.
 worker_rig::~worker_rig() = default;

@@ -33,8 +33,10 @@ struct peer {
 
 class worker_rig {
 public:
-    // `routes` is YAML below "routes:"; $ORIGIN in it is the upstream's name.
-    worker_rig(const std::string& plugins_dir, std::string_view routes);
+    // `routes` is YAML below "routes:", whose upstream is `app`; `listener` what the only listener
+    // has beside its address, with a comma before it.
+    worker_rig(const std::string& plugins_dir, std::string_view routes,
+               std::string_view listener = {});
     ~worker_rig();
     worker_rig(const worker_rig&) = delete;
     worker_rig& operator=(const worker_rig&) = delete;

@@ -179,8 +179,9 @@ class Origin:
 
     async def _echo(self, conn, head, query):
         request = await conn.request()
-        if request:
-            await conn.reply(request.body)
+        if not request:
+            return False
+        await conn.reply(request.body)
 
     async def _drain(self, conn, head, query):
         """A large chunked body, not kept; counted as "drained" when its end has come."""
