@@ -37,6 +37,7 @@ backend app
 class Haproxy(Contestant):
     name = "haproxy"
     package = "haproxy"
+    variants = (*Contestant.variants, "tls")
 
     def version(self):
         return version_of(["haproxy", "-v"], r"version ([\d.]+)")

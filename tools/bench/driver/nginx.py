@@ -62,6 +62,7 @@ http {{
 class Nginx(Contestant):
     name = "nginx"
     package = "nginx"
+    variants = (*Contestant.variants, "tls")
 
     def version(self):
         return version_of(["nginx", "-v"], r"nginx/([\d.]+)")

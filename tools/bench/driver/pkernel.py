@@ -18,6 +18,8 @@ routes:
 class Pkernel(Contestant):
     """The build in a folder; another build can stand beside it under a name of its own."""
 
+    variants = (*Contestant.variants, "tls")
+
     def __init__(self, name="pkernel", build=tools.REPOSITORY / "build", workers=1):
         self.name, self.workers = name, workers
         self.build = pathlib.Path(build).resolve()
