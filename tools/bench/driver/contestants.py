@@ -22,7 +22,14 @@ def route_prefixes():
 class Contestant:
     name = ""
     package = None  # The Debian package that brings it.
-    variants = ("plain", "forwarded", "post", "routes")  # Those that it can be configured for.
+    variants = (
+        "plain",
+        "forwarded",
+        "post",
+        "routes",
+        "tls",
+        "h2",
+    )  # What it can be configured for.
 
     def available(self):
         return (
@@ -61,7 +68,7 @@ class Running:
         began = time.monotonic()
         self.process = processes.start(contestant.command(config, self.folder), cpu, self.log)
         path = route_prefixes()[-1] if variant == "routes" else "/"
-        self.tls = variant == "tls"
+        self.tls = variant in ("tls", "h2")
         self._await_answer(f"{path}bench?s=16&id=00000000")
         self.start_s = time.monotonic() - began
 

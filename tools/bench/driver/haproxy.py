@@ -52,9 +52,16 @@ class Haproxy(Contestant):
             port=port,
             origin=origin,
             choice=choice,
-            tls=f" ssl crt {certificate.make(folder)}/both.pem" if variant == "tls" else "",
+            tls=self.tls(variant, folder),
             forwarded=FORWARDED if variant == "forwarded" else "",
         )
+
+    @staticmethod
+    def tls(variant, folder):
+        if variant not in ("tls", "h2"):
+            return ""
+        own = f" ssl crt {certificate.make(folder)}/both.pem"
+        return own + " alpn h2,http/1.1" if variant == "h2" else own
 
     def command(self, config, folder):
         return ["haproxy", "-db", "-f", config]

@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from driver import machine, processes, scenarios, stats, tools
+from driver import h2load, machine, processes, scenarios, stats, tools
 
 
 class Course:
@@ -23,15 +23,19 @@ class Course:
         arguments = list(scenario.load)
         if scenario.variant == "routes":
             arguments += ["--routes", scenarios.ROUTES]
-        sample = tools.load(
-            contestant.port,
-            self.load_cpu,
-            *arguments,
-            "--seconds",
-            seconds or scenario.seconds,
-            "--account",
-            ",".join(map(str, pids)),
-        )
+        if scenario.kind == "h2":
+            how_long = seconds or scenario.seconds
+            sample = h2load.load(contestant.port, self.load_cpu, arguments, how_long, pids)
+        else:
+            sample = tools.load(
+                contestant.port,
+                self.load_cpu,
+                *arguments,
+                "--seconds",
+                seconds or scenario.seconds,
+                "--account",
+                ",".join(map(str, pids)),
+            )
         elapsed = time.monotonic() - began
         own_s = (processes.cpu_ns(pids) - own) / 1e9
         user, system = (b - a for a, b in zip(ticks, processes.cpu_split_ticks(pids)))

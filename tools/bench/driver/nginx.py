@@ -77,10 +77,17 @@ class Nginx(Contestant):
             port=port,
             origin=origin,
             locations=locations,
-            tls=TLS.format(cert=certificate.make(folder)) if variant == "tls" else "",
+            tls=self.tls(variant, folder),
             user="user root;" if os.getuid() == 0 else "",
             forwarded=FORWARDED if variant == "forwarded" else "",
         )
+
+    @staticmethod
+    def tls(variant, folder):
+        if variant not in ("tls", "h2"):
+            return ""
+        own = TLS.format(cert=certificate.make(folder))
+        return own.replace(" ssl;", " ssl http2;") if variant == "h2" else own
 
     def command(self, config, folder):
         return ["nginx", "-p", folder, "-e", folder / "error.log", "-c", config]

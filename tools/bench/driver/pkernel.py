@@ -37,9 +37,11 @@ class Pkernel(Contestant):
             f"  - {{ match: {{ path: {prefix} }}, {filters}forward: app }}" for prefix in prefixes
         )
         tls = ""
-        if variant == "tls":
+        if variant in ("tls", "h2"):
             at = certificate.make(folder)
             tls = f", transport: {{ tls: [ {{ cert: {at}/cert.pem, key: {at}/cert.key }} ] }}"
+        if variant == "h2":  # Without a count of requests, as nginx has none here.
+            tls += ", codecs: [ http2, http1 ], limits: { streams_total: 1000000000 }"
         return CONFIG.format(tls=tls, port=port, origin=origin, routes=routes)
 
     def command(self, config, folder):

@@ -11,7 +11,7 @@ class Scenario:
     unit: str  # Of the figure; lower is better.
     target: Optional[float] = None  # Of the ratio to nginx in the same run.
     figure_max: Optional[float] = None  # Of our figure itself.
-    kind: str = "cpu"  # cpu, rate, idle, routes or workers: which measurement it is.
+    kind: str = "cpu"  # cpu, rate, h2, idle, routes or workers: which measurement it is.
     variant: str = "plain"  # Which config each contestant gets.
     load: tuple = ()  # Arguments of bench_load.
     seconds: float = 1.0
@@ -90,6 +90,15 @@ ALL = [
         0.9,
         variant="tls",
         load=("--connections", 64, "--size", 1024, "--resume", "--close"),
+    ),
+    Scenario(
+        "S7",
+        "HTTP/2 over TLS, 8 x 32 streams, 1 KB",
+        "µs",
+        0.72,
+        kind="h2",
+        variant="h2",
+        load=("--connections", 8, "--streams", 32, "--size", 1024),
     ),
     Scenario(
         "S11",
