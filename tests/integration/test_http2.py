@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -11,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import h2, procs  # noqa: E402
+from rig.certs import Authority  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
 
 CONFIG = """
@@ -133,6 +135,29 @@ class Clients(Http2):
             time.sleep(0.05)  # Until the log has been flushed.
         line = next(x for x in log.read_text().splitlines() if "/ok?version" in x)
         self.assertEqual(json.loads(line)["protocol"], "HTTP/2.0")
+
+
+class OverTls(unittest.TestCase):
+    def test_alpn_chooses_and_bodies_come_back_whole(self):
+        folder = Path(tempfile.mkdtemp(prefix="pkrig-h2-"))
+        self.addCleanup(shutil.rmtree, folder)
+        ca = Authority(folder, "root")
+        ca.issue("app", "DNS:localhost")
+        config = f"""
+listeners:
+  - address: "127.0.0.1:0"
+    transport: {{ tls: [ {{ cert: {folder}/app.pem, key: {folder}/app.key }} ] }}
+    codecs: [ http2, http1 ]
+upstreams: {{ origin: {{ endpoints: [ "127.0.0.1:%d" ] }} }}
+routes: [ {{ match: {{ path: / }}, forward: origin }} ]
+"""
+        body = bytes(i * 7 % 251 for i in range(1 << 20)) * 3
+        with Origin() as origin, Proxy(config % origin.port) as proxy:
+            url = f"https://localhost:{proxy.port()}"
+            for flag, version in (("--http2", b"2"), ("--http1.1", b"1.1")):
+                words = ["curl", "-s", flag, "--cacert", str(ca.pem), "-w", "%{http_version}"]
+                out = run(*words, "--data-binary", "@-", url + "/echo", input=body)
+                self.assertEqual((out[: len(body)] == body, out[len(body) :]), (True, version))
 
 
 class Malformed(Http2):
