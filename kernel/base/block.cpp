@@ -17,7 +17,7 @@ block* make(block_pool* pool, std::size_t size) {
     void* memory = std::malloc(size);
     if (!memory) throw std::bad_alloc();
     return new (memory)
-        block{1, static_cast<std::uint32_t>(size - sizeof(block)), pool, nullptr, 0};
+        block{1, static_cast<std::uint32_t>(size - sizeof(block)), pool, nullptr, nullptr};
 }
 
 }  // namespace
@@ -42,6 +42,7 @@ block* block_pool::take_sized(std::size_t bytes) {
 }
 
 void block_pool::give_back(block* b) noexcept {
+    if (b->lender) return b->lender->give_back(b);
     const auto size = b->capacity + sizeof(block);
     in_use_bytes_ -= size;
     shelf* s = size == small_size ? &small_ : size == large_size ? &large_ : nullptr;

@@ -15,13 +15,24 @@
 namespace pkernel::base {
 
 class block_pool;
+struct block;
+
+// Whose memory a block stands for when it is not the pool's own: told when nobody needs it any
+// more. May be called from anywhere that lets go of bytes, so it records and acts later.
+class block_lender {
+public:
+    virtual void give_back(block* b) noexcept = 0;
+
+protected:
+    ~block_lender() = default;
+};
 
 struct block {
     std::uint32_t references;
-    std::uint32_t capacity;  // Bytes at data().
+    std::uint32_t capacity;  // Bytes at data(), or of what was lent.
     block_pool* pool;
-    block* next;  // In the pool's free list.
-    std::uint64_t padding;
+    block* next;           // In the pool's free list, or the lender's.
+    block_lender* lender;  // Null: the pool's own.
 
     char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
 };

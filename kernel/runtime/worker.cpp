@@ -8,6 +8,7 @@
 #include "kernel/plugin/this_thread.hpp"
 #include "kernel/runtime/crash_signals.hpp"
 #include "kernel/stream/greeting.hpp"
+#include "kernel/stream/lent_memory.hpp"
 #include "kernel/stream/subrequest.hpp"
 
 namespace pkernel::runtime {
@@ -74,6 +75,7 @@ bool worker::enter() {
 void worker::leave(stream::services_of_thread& here) {
     here.close();
     loop_.run_once();
+    context_.lent->settle();  // What the connections that were just destroyed had held.
     for (const auto& l : setup_.plan->all_logs)
         if (l->hooks.tick) l->hooks.tick(l->instance->self(), setup_.index);
     while (!entered_.empty()) {

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "kernel/http/writer.hpp"
+#include "kernel/stream/lent_memory.hpp"
 #include "kernel/stream/offload_pool.hpp"
 #include "kernel/stream/session_door.hpp"
 #include "kernel/stream/stream.hpp"
@@ -26,6 +27,7 @@ context::context(net::loop& l, std::uint32_t w, plugin::marker_slot& m)
       session_services(std::make_unique<session_door>(*this)),
       sessions{m, *session_services},
       subrequests(std::make_unique<subrequest_table>(*this)),
+      lent(std::make_unique<lent_memory>(l, blocks, m)),
       random_(static_cast<std::uint64_t>(net::monotonic_now().count()) * 0x9e3779b97f4a7c15u + w) {}
 
 context::~context() {

@@ -22,6 +22,7 @@ namespace pkernel::stream {
 
 class stream;
 class waker_table;
+class lent_memory;
 class offload_port;
 class subrequest_table;
 
@@ -48,6 +49,7 @@ struct context {
     const std::unique_ptr<net::session_services> session_services;
     net::session_context sessions;
     std::unique_ptr<subrequest_table> subrequests;
+    std::unique_ptr<lent_memory> lent;
     std::unique_ptr<offload_port> offload;  // Null while there is no pool, and after the end.
     std::shared_ptr<site> current;
     bool draining = false;  // Responses say Connection: close.

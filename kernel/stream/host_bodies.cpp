@@ -5,6 +5,7 @@
 
 #include "kernel/http/head.hpp"
 #include "kernel/stream/host_calls.hpp"
+#include "kernel/stream/lent_memory.hpp"
 #include "kernel/stream/stream.hpp"
 
 namespace pkernel::stream {
@@ -191,9 +192,17 @@ pk_status host_calls::emit_slices(pk_stream* h, std::uint32_t direction, pk_slic
     return PK_OK;
 }
 
-pk_status host_calls::emit_owned(pk_stream*, std::uint32_t, pk_str, std::uint32_t, void (*)(void*),
-                                 void*) {
-    return PK_UNSUPPORTED;
+pk_status host_calls::emit_owned(pk_stream* h, std::uint32_t direction, pk_str bytes,
+                                 std::uint32_t flags, void (*unused)(void*), void* arg) {
+    slot& s = slot::of(h);
+    if (!unused || (!s.filter && !s.handler)) return PK_INVALID;
+    if (const auto bad = may_emit(s, direction, bytes.size); bad != PK_OK) return bad;
+    stream& o = *s.owner;
+    const auto& instance = *(s.filter ? s.filter->instance : s.handler->instance);
+    put(s, direction,
+        o.context_.lent->lend(http::to_view(bytes), unused, arg, instance.number(), o.site_));
+    if (flags & PK_DATA_FLUSH) flush_after(s, direction);
+    return PK_OK;
 }
 
 std::uint64_t host_calls::queued(pk_stream* h, std::uint32_t direction) {
