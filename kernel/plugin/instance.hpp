@@ -69,6 +69,8 @@ public:
     const std::string& label() const noexcept { return host_.label_text(); }
     const config::plugin_use& use() const noexcept { return *use_; }
     const plugin_file& file() const noexcept { return *file_; }
+    // Those inside it (options of type plugin), in the order in which they stand.
+    const std::vector<std::shared_ptr<instance>>& inner() const noexcept { return inner_; }
 
 private:
     enum class state { made, created, validated, started, stopped };

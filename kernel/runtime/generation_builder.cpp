@@ -131,13 +131,8 @@ private:
                 u->transport->publish();
             }
             for (const config::endpoint& e : c.endpoints) add_endpoint(*u, e);
-            if (c.balancer && out_.errors() == 0) {
-                u->balancer = by_use_.at(c.balancer.get());
-                u->balancer_hooks = u->balancer->table<pk_balancer>();
-                const auto needs = u->balancer_hooks.needs;
-                u->balancer_needs = needs ? needs(u->balancer->self()) : 0;
-                if (!u->balancer_hooks.result) u->balancer_needs &= ~unsigned{PK_BALANCER_RESULTS};
-            }
+            if (c.balancer && out_.errors() == 0)
+                upstream::add_balancers(*u, by_use_.at(c.balancer.get()));
             upstream::publish(*u);
             plan_->upstreams.push_back(std::move(u));
         }

@@ -5,6 +5,7 @@
 #include "kernel/http/normalise.hpp"
 #include "kernel/http/writer.hpp"
 #include "kernel/net/socket.hpp"
+#include "kernel/stream/host_calls.hpp"
 #include "kernel/stream/stream.hpp"
 
 namespace pkernel::stream {
@@ -99,24 +100,58 @@ bool forward::looped() const {
     return marks >= 2;
 }
 
+pk_status forward::field_of_pick(const pk_pick* choice, pk_str name, pk_str value) noexcept {
+    stream& s = *slot::of(choice->stream).owner;
+    forward& f = s.forward_;
+    if (!f.picking_) return PK_WRONG_STATE;
+    const auto id = http::field_id(http::to_view(name));
+    if (!http::is_token(http::to_view(name)) || !http::is_field_value(http::to_view(value)) ||
+        is_kernels_field(id))
+        return PK_INVALID;
+    if (f.picked_count_ == picked_fields_max) return PK_NO_MEMORY;
+    f.picked_fields_[f.picked_count_++] = {http::to_str(s.arena.copy(http::to_view(name))),
+                                           http::to_str(s.arena.copy(http::to_view(value))), id, 0};
+    return PK_OK;
+}
+
+// The endpoint of the next attempt, counted where it counts. False: there is none.
+bool forward::choose() {
+    if (pinned_.index != PK_NO_ENDPOINT) {
+        endpoint_ = pinned_.index;
+        return true;
+    }
+    for (;;) {
+        picked_count_ = 0;
+        picking_ = true;
+        const auto index = chooser_->pick(tried_, stream_.reader(), &field_of_pick);
+        picking_ = false;
+        if (index == PK_NO_ENDPOINT) return false;
+        tried_.index[tried_.count++] = index;
+        if (!chooser_->reserve(index)) continue;  // Filled up meanwhile: another one.
+        reserved_ = true;
+        endpoint_ = index;
+        return true;
+    }
+}
+
 // Tries the next endpoint. Requires that no connection is in use.
 void forward::attempt() {
-    const auto index = chooser_->pick(tried_, stream_.reader());
-    if (index == PK_NO_ENDPOINT) {
+    if (!choose()) {
         if (attempts_ > 0) return give_up(last_failure_);
         running_ = false;
         return stream_.local_error(503, {PK_END_UNREACHABLE, "no_endpoint"},
                                    "destination_unavailable", "No endpoint is usable.");
     }
-    tried_.index[tried_.count++] = index;
-    if (!chooser_->reserve(index)) return attempt();  // Full: another one.
-    reserved_ = true;
     ++attempts_;
-    endpoint_ = index;
     address_ = 0;
     attempt_start_ = stream_.in().loop.now();
     reused_ = false;
-    auto& peers = chooser_->peers(index);
+    if (pinned_.index != PK_NO_ENDPOINT || !take_pooled()) connect(endpoint_);
+}
+
+// True: an idle connection was there, and the request is on its way.
+bool forward::take_pooled() {
+    auto& peers = chooser_->peers(endpoint_);
     const auto& r = stream_.request;
     const bool careful = !(r.flags & PK_REQUEST_IDEMPOTENT);
     const auto margin =
@@ -130,9 +165,9 @@ void forward::attempt() {
         conn_ = c;
         reused_ = true;
         send_head();
-        return;
+        return true;
     }
-    connect(index);
+    return false;
 }
 
 // A fresh connection to an address of the endpoint: the next one when the last could not be
@@ -143,7 +178,8 @@ void forward::connect(std::uint32_t index) {
     for (; address_ < e.addresses.size(); ++address_) {
         auto* c = new upstream::connection(in.loop, in.blocks, chooser_->peers(index).key());
         upstream::failure why;
-        const auto& to = e.addresses[address_];
+        auto to = e.addresses[address_];
+        if (pinned_.port && to.family() != AF_UNIX) to.set_port(pinned_.port);
         const upstream::connection::transport_use through{chooser_->of().transport.get(),
                                                           &in.sessions, e.peer_name,
                                                           net::to_pk_address(to.storage)};
@@ -159,6 +195,11 @@ void forward::connect(std::uint32_t index) {
 
 void forward::on_connected() {
     connect_time_ = stream_.in().loop.now() - attempt_start_;
+    if (pinned_.connect_only) {
+        running_ = false;
+        std::exchange(conn_, nullptr)->abandon();
+        return stream_.from().send_end(stream_.response_trailers);
+    }
     send_head();
 }
 
@@ -274,6 +315,10 @@ void forward::on_response_head(const http::framing& framing) {
     std::int64_t length = -1;
     if (framing.kind == http::body_kind::length) length = static_cast<std::int64_t>(framing.length);
     http::normalise_length(f, framing, stream_.response.status);
+    for (std::size_t i = 0; i < picked_count_; ++i) {
+        const pk_field& p = picked_fields_[i];
+        f.append(http::to_view(p.name), http::to_view(p.value), p.id);
+    }
     stream_.response_head(length);
 }
 
@@ -288,7 +333,7 @@ void forward::on_response_end(const http::fields&) {
     upstream::connection* c = std::exchange(conn_, nullptr);
     running_ = false;
     settle(PK_END_COMPLETE);
-    if (c->reusable())
+    if (c->reusable() && pinned_.index == PK_NO_ENDPOINT)
         chooser_->keep(endpoint_, c);
     else
         c->abandon();
@@ -345,7 +390,7 @@ void forward::response_drained() {
 }
 
 void forward::settle(std::uint32_t cause) {
-    if (endpoint_ != PK_NO_ENDPOINT)
+    if (endpoint_ != PK_NO_ENDPOINT && pinned_.index == PK_NO_ENDPOINT)
         chooser_->result(endpoint_, cause, stream_.in().loop.now() - attempt_start_);
 }
 
@@ -369,7 +414,8 @@ void forward::on_failure(const upstream::failure& why) {
     if (was_connected) {
         settle(outcome_of(why).why.cause);
         // Nothing came back, running it again changes nothing, and its body is still whole.
-        const bool may_run_again = stale && !why.got_bytes && idempotent && !body_began_;
+        const bool may_run_again = stale && !why.got_bytes && idempotent && !body_began_ &&
+                                   pinned_.index == PK_NO_ENDPOINT;
         // A pooled connection that had gone stale: the same endpoint on a fresh one.
         if (may_run_again && std::exchange(reused_, false)) {
             renewed_ = true;
@@ -397,7 +443,8 @@ void forward::on_failure(const upstream::failure& why) {
     if (++address_ < chooser_->of().endpoints[endpoint_].addresses.size() && time_left)
         return connect(endpoint_);
     settle(outcome_of(why).why.cause);
-    const bool more = chooser_->of().endpoints.size() > tried_.count;
+    const bool more =
+        chooser_->of().endpoints.size() > tried_.count && pinned_.index == PK_NO_ENDPOINT;
     if (more && attempts_ < attempts_max && time_left) {
         release();
         return attempt();
@@ -435,6 +482,8 @@ void forward::cancel() noexcept {
 void forward::reset() noexcept {
     cancel();
     chooser_ = nullptr;
+    pinned_ = {};
+    picked_count_ = 0;
     tried_.count = attempts_ = address_ = 0;
     endpoint_ = PK_NO_ENDPOINT;
     connected_ = reused_ = renewed_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ =

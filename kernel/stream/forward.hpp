@@ -20,14 +20,25 @@ namespace pkernel::stream {
 
 class stream;
 
+// One endpoint that is asked whatever its state, past the balancer and limits, on a connection of
+// its own (subrequest.h: `endpoint`).
+struct pinned_endpoint {
+    std::uint32_t index = PK_NO_ENDPOINT;  // PK_NO_ENDPOINT: none.
+    std::uint16_t port = 0;                // 0: its own.
+    bool connect_only = false;
+};
+
 class forward final : public upstream::connection_user {
 public:
     static constexpr std::uint32_t attempts_max = 3;  // Without an attempt plugin.
     static constexpr net::nanoseconds continue_after = std::chrono::seconds(1);
+    static constexpr std::size_t picked_fields_max = 4;  // Of one pick.
 
     explicit forward(stream& s);
     ~forward();
 
+    // Before start.
+    void pin(const pinned_endpoint& to) noexcept { pinned_ = to; }
     // The request head has passed the chain.
     void start(std::uint32_t upstream);
     void request_data(base::slice data);
@@ -57,7 +68,12 @@ public:
     bool held_by_client() override;
 
 private:
+    // pk_pick's response_field, while a pick is under way.
+    static pk_status field_of_pick(const pk_pick* choice, pk_str name, pk_str value) noexcept;
+
     void attempt();
+    bool choose();
+    bool take_pooled();
     void connect(std::uint32_t index);
     void send_head();
     std::size_t write_head(char* at, std::size_t capacity);
@@ -74,7 +90,11 @@ private:
     stream& stream_;
     upstream::chooser* chooser_ = nullptr;
     upstream::connection* conn_ = nullptr;
+    pinned_endpoint pinned_;
     upstream::tried tried_;
+    pk_field picked_fields_[picked_fields_max];  // Of the last pick; in the arena.
+    std::size_t picked_count_ = 0;
+    bool picking_ = false;
     std::uint32_t endpoint_ = PK_NO_ENDPOINT;
     std::uint32_t address_ = 0;  // Of the endpoint's addresses.
     std::uint32_t attempts_ = 0;

@@ -113,6 +113,8 @@ public:
     subrequest* children = nullptr;  // That this one waits for.
     std::uint8_t depth = 0;  // 0: a client's; else a subrequest of one whose depth is one less.
     void route_child(const route_plan* direct, const slot* behind);
+    // After route_child with `direct`.
+    void pin_child(const pinned_endpoint& to) noexcept { forward_.pin(to); }
     void begin_child();
 
     // --- for variables

@@ -173,6 +173,7 @@ void provide_services(plugin::services& to) {
     static const pk_offload offload{sizeof offload, 0, &submit, &submit_on_worker};
     to.provide(PK_OFFLOAD_ID, &offload);
     to.provide(PK_SUBREQUEST_ID, subrequest_service());
+    to.set_handle_maker(PK_BALANCER_ID, upstream::inner_balancers());
 }
 
 services_of_thread::services_of_thread(context& c) : context_(c) {

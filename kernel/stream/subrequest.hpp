@@ -113,7 +113,7 @@ public:
 
 private:
     friend class subrequest;
-    pk_status launch(const subrequest_owner& owner, slot* from, const pk_subrequest& what,
+    pk_status launch(const subrequest_owner& owner, slot* from, pk_subrequest what,
                      std::uint64_t& id);
 
     context& context_;

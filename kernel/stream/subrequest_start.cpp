@@ -109,6 +109,53 @@ void set_body(stream& child, const pk_slice_view& from, base::slice_queue& body)
                               PK_FIELD_CONTENT_LENGTH);
 }
 
+// The endpoint of that address in the upstream. False: there is none.
+bool find_endpoint(const upstream::upstream& u, const pk_subrequest& what, pinned_endpoint& to) {
+    for (std::uint32_t i = 0; i < u.endpoints.size(); ++i) {
+        if (u.endpoints[i].key.address != http::to_view(what.endpoint)) continue;
+        to = {i, static_cast<std::uint16_t>(what.endpoint_port),
+              (what.flags & PK_SUB_CONNECT) != 0};
+        return true;
+    }
+    return false;
+}
+
+// Where it goes past the routes: to an upstream, perhaps to one endpoint of it.
+struct straight {
+    const route_plan* route = nullptr;
+    pinned_endpoint to;
+};
+
+pk_status find_straight(const generation& plan, const pk_subrequest& what, straight& found) {
+    if (!what.upstream.size) return PK_OK;
+    const auto& all = plan.upstreams;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (all[i]->name != http::to_view(what.upstream)) continue;
+        found.route = plan.direct[i].get();
+        if (what.endpoint.size && !find_endpoint(*all[i], what, found.to)) return PK_NOT_FOUND;
+        return PK_OK;
+    }
+    return PK_NOT_FOUND;
+}
+
+// What a mere connect says stands in no request, so it is not looked at.
+void as_connect(pk_subrequest& what) {
+    what.method = {"GET", 3};
+    what.target = {"/", 1};
+    what.authority = {};
+    what.fields = {nullptr, 0, sizeof(pk_field)};
+    what.body = {nullptr, 0, sizeof(pk_slice)};
+}
+
+bool fits_together(const pk_subrequest& what, const slot* from, bool has_parent) {
+    const bool rest = what.flags & PK_SUB_REST, collected = what.flags & PK_SUB_COLLECTED;
+    const bool connect = what.flags & PK_SUB_CONNECT;
+    if (!what.end || (rest && (!from || !from->filter || what.upstream.size))) return false;
+    if (connect && (collected || !what.endpoint.size)) return false;
+    if (what.endpoint.size && !what.upstream.size) return false;
+    return (!collected || has_parent) && what.endpoint_port <= 65535;
+}
+
 // The struct as this kernel knows it: what an older plugin's lacks is zero.
 pk_subrequest whole(const pk_subrequest& given) {
     pk_subrequest all{};
@@ -118,27 +165,22 @@ pk_subrequest whole(const pk_subrequest& given) {
 
 }  // namespace
 
-pk_status subrequest_table::launch(const subrequest_owner& owner, slot* from,
-                                   const pk_subrequest& what, std::uint64_t& id) {
-    constexpr std::uint32_t known = PK_SUB_DETACHED | PK_SUB_REST | PK_SUB_COLLECTED;
-    if (what.flags & ~known || what.endpoint.size) return PK_UNSUPPORTED;
+pk_status subrequest_table::launch(const subrequest_owner& owner, slot* from, pk_subrequest what,
+                                   std::uint64_t& id) {
+    constexpr std::uint32_t known =
+        PK_SUB_DETACHED | PK_SUB_REST | PK_SUB_COLLECTED | PK_SUB_CONNECT;
+    if (what.flags & ~known) return PK_UNSUPPORTED;
     if (closed_) return PK_WRONG_STATE;
+    if (!fits_together(what, from, owner.parent != nullptr)) return PK_INVALID;
+    if (what.flags & PK_SUB_CONNECT) as_connect(what);
     const bool rest = what.flags & PK_SUB_REST, collected = what.flags & PK_SUB_COLLECTED;
-    if (!what.end || (rest && (!from || !from->filter || what.upstream.size)) ||
-        (collected && !owner.parent))
-        return PK_INVALID;
     stream* parent = from ? from->owner : nullptr;
     const auto& where = parent ? parent->shared_site() : context_.current;
     if (!where || where->plan->listeners.empty() || (parent && parent->ended()))
         return PK_WRONG_STATE;
     if (count_ >= running_max || (parent && parent->depth >= depth_max)) return PK_NO_MEMORY;
-    const route_plan* direct = nullptr;
-    if (what.upstream.size) {
-        const auto& all = where->plan->upstreams;
-        for (std::size_t i = 0; i < all.size() && !direct; ++i)
-            if (all[i]->name == http::to_view(what.upstream)) direct = where->plan->direct[i].get();
-        if (!direct) return PK_NOT_FOUND;
-    }
+    straight direct;
+    if (const auto bad = find_straight(*where->plan, what, direct); bad != PK_OK) return bad;
     pk_slice_view content = what.body;
     if (collected) {
         const auto& side = from->sides[PK_REQUEST];
@@ -153,7 +195,8 @@ pk_status subrequest_table::launch(const subrequest_owner& owner, slot* from,
     if (!set_line(child, parent, what) || !set_fields(child, what)) return PK_INVALID;
     set_body(child, content, made->body());
     child.depth = static_cast<std::uint8_t>(parent ? parent->depth + 1 : 1);
-    child.route_child(direct, rest ? from : nullptr);
+    child.route_child(direct.route, rest ? from : nullptr);
+    child.pin_child(direct.to);
 
     made->id = id = ++ids_;
     running_.push_back(*made);

@@ -1,13 +1,21 @@
 #include "kernel/upstream/chooser.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "kernel/plugin/call_marker.hpp"
 
 namespace pkernel::upstream {
 
 namespace {
 
+std::uint32_t in_flight(const endpoint& e) noexcept {
+    return __atomic_load_n(&e.shared->abi.in_flight, __ATOMIC_RELAXED);
+}
+
 bool usable(const endpoint& e) noexcept {
-    return __atomic_load_n(&e.shared->abi.usable, __ATOMIC_RELAXED) != 0;
+    return __atomic_load_n(&e.shared->abi.usable, __ATOMIC_RELAXED) != 0 &&
+           (e.connections_max == 0 || in_flight(e) < e.connections_max);
 }
 
 // splitmix64: balancers get fresh bits without a call to the system.
@@ -18,59 +26,119 @@ std::uint64_t next_random(std::uint64_t& state) noexcept {
     return z ^ (z >> 31);
 }
 
-pk_status no_response_field(const pk_pick*, pk_str, pk_str) noexcept {
-    return PK_UNSUPPORTED;
-}
+struct inner_handle : pk_inner_balancer {
+    inner_handle(pk_inner_balancer table, const plugin::instance& i)
+        : pk_inner_balancer(table), inner(i) {}
+    const plugin::instance& inner;
+};
 
 }  // namespace
 
-chooser::chooser(const upstream& of, pool& connections, plugin::marker_slot& marker,
-                 std::uint32_t worker, std::uint64_t seed)
-    : upstream_(of), marker_(marker), worker_(worker), random_(seed) {
+// The choice that this thread is making: an inner balancer may be asked in it and at no other time.
+struct chooser::choice_under_way {
+    chooser& by;
+    const pk_pick& first;  // As the outermost balancer got it.
+    unsigned depth = 1;
+    static thread_local choice_under_way* now;
+};
+thread_local chooser::choice_under_way* chooser::choice_under_way::now = nullptr;
+
+chooser::chooser(upstream& of, pool& connections, plugin::marker_slot& marker, std::uint32_t worker,
+                 std::uint64_t seed)
+    : upstream_(of), pool_(connections), marker_(marker), worker_(worker), random_(seed) {
     for (const endpoint& e : of.endpoints) peers_.push_back(&connections.of(e.key));
-    words_.resize(of.endpoints.size() * 2);
+    words_.assign(of.balancers.size(), std::vector<std::int64_t>(of.endpoints.size() * 2));
     candidates_.reserve(of.endpoints.size());
 }
 
-std::uint32_t chooser::pick(const tried& before, pk_stream* stream) {
+std::uint32_t chooser::pick(const tried& before, pk_stream* stream,
+                            response_field_fn response_field) {
     const auto& all = upstream_.endpoints;
     if (before.count == tried::attempts_max) return PK_NO_ENDPOINT;
     if (all.size() == 1) return before.count == 0 && usable(all[0]) ? 0 : PK_NO_ENDPOINT;
 
-    bool every = before.count == 0 && !upstream_.any_backup;
-    if (every)
-        for (const endpoint& e : all) every = every && usable(e);
-    if (every) return ask(nullptr, static_cast<std::uint32_t>(all.size()), before, stream);
-
+    // The usual case costs nothing by endpoint.
+    const auto& primaries = upstream_.primaries;
+    if (before.count == 0 && !primaries.empty() &&
+        upstream_.out.load(std::memory_order_relaxed) == 0) {
+        const bool every = primaries.size() == all.size();
+        return ask(every ? nullptr : primaries.data(), primaries.size(), before, stream,
+                   response_field);
+    }
     for (const bool backups : {false, true}) {
         candidates_.clear();
         for (std::uint32_t i = 0; i < all.size(); ++i)
             if (all[i].backup == backups && usable(all[i]) && !before.has(i))
                 candidates_.push_back(i);
         if (!candidates_.empty())
-            return ask(candidates_.data(), static_cast<std::uint32_t>(candidates_.size()), before,
-                       stream);
+            return ask(candidates_.data(), candidates_.size(), before, stream, response_field);
     }
     return PK_NO_ENDPOINT;
 }
 
-std::uint32_t chooser::ask(const std::uint32_t* candidates, std::uint32_t count,
-                           const tried& before, pk_stream* stream) {
+std::uint32_t chooser::ask(const std::uint32_t* candidates, std::size_t count, const tried& before,
+                           pk_stream* stream, response_field_fn response_field) {
     pk_pick choice{};
     choice.size = sizeof choice;
     choice.worker = worker_;
     choice.endpoints = &upstream_.snapshot;
     choice.candidates = candidates;
-    choice.candidate_count = count;
+    choice.candidate_count = static_cast<std::uint32_t>(count);
     choice.attempt = before.count + 1;
-    choice.words = words_.data();
     choice.random = next_random(random_);
     choice.stream = stream;
-    choice.response_field = &no_response_field;
-    plugin::call_marker mark(marker_, upstream_.balancer->number());
-    const auto index = upstream_.balancer_hooks.pick(upstream_.balancer->self(), &choice);
-    const bool legal = index < upstream_.endpoints.size() && !before.has(index);
-    return legal ? index : PK_NO_ENDPOINT;
+    choice.response_field = response_field;
+    choice_under_way here{*this, choice};
+    choice_under_way::now = &here;
+    const auto index = call(0, choice);
+    choice_under_way::now = nullptr;
+    return index;
+}
+
+// Asks one of the balancers. What it answers is a candidate, or PK_NO_ENDPOINT.
+std::uint32_t chooser::call(std::size_t balancer, const pk_pick& choice) {
+    const balancer_use& use = upstream_.balancers[balancer];
+    pk_pick own = choice;
+    own.words = words_[balancer].data();
+    plugin::call_marker mark(marker_, use.instance->number());
+    const auto index = use.hooks.pick(use.instance->self(), &own);
+    if (!choice.candidates) return index < upstream_.endpoints.size() ? index : PK_NO_ENDPOINT;
+    const auto* end = choice.candidates + choice.candidate_count;
+    return std::find(choice.candidates, end, index) != end ? index : PK_NO_ENDPOINT;
+}
+
+// Of a copy only the candidates count: the rest is what the outermost was given.
+std::uint32_t chooser::ask_inner(const plugin::instance& inner, const pk_pick& choice) {
+    choice_under_way& here = *choice_under_way::now;
+    const auto& all = upstream_.balancers;
+    const auto found = std::find_if(all.begin() + 1, all.end(), [&](const balancer_use& u) {
+        return u.instance.get() == &inner;
+    });
+    if (found == all.end() || here.depth == depth_max) return PK_NO_ENDPOINT;
+    pk_pick own = here.first;
+    own.candidates = choice.candidates;
+    own.candidate_count = choice.candidate_count;
+    if (own.candidates && own.candidate_count == 0) return PK_NO_ENDPOINT;
+    ++here.depth;
+    const auto index = call(static_cast<std::size_t>(found - all.begin()), own);
+    --here.depth;
+    return index;
+}
+
+// The thunk behind the handle. Outside of a pick there is nothing to choose from.
+std::uint32_t pick_inner(const pk_inner_balancer* inner, const pk_pick* choice) {
+    auto* here = chooser::choice_under_way::now;
+    if (!here || !choice) return PK_NO_ENDPOINT;
+    return here->by.ask_inner(static_cast<const inner_handle*>(inner)->inner, *choice);
+}
+
+plugin::services::handle_maker inner_balancers() {
+    return [](plugin::instance& inner) -> std::shared_ptr<const void> {
+        const pk_inner_balancer abi{sizeof abi, 0, &pick_inner};
+        const std::shared_ptr<const pk_inner_balancer> made =
+            std::make_shared<const inner_handle>(abi, inner);
+        return made;
+    };
 }
 
 bool chooser::reserve(std::uint32_t index) noexcept {
@@ -86,27 +154,35 @@ bool chooser::reserve(std::uint32_t index) noexcept {
         if (now >= e.connections_max) return false;
     } while (
         !__atomic_compare_exchange_n(at, &now, now + 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    if (now + 1 == e.connections_max) upstream_.out.fetch_add(1, std::memory_order_relaxed);
     return true;
 }
 
 void chooser::release(std::uint32_t index) noexcept {
     const endpoint& e = upstream_.endpoints[index];
-    if (counts(e)) __atomic_fetch_sub(&e.shared->abi.in_flight, 1, __ATOMIC_RELAXED);
+    if (!counts(e)) return;
+    const auto before = __atomic_fetch_sub(&e.shared->abi.in_flight, 1, __ATOMIC_RELAXED);
+    if (before == e.connections_max) upstream_.out.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void chooser::keep(std::uint32_t index, connection* c) {
     const config::upstream& conf = *upstream_.conf;
-    std::size_t idle = 0;
-    for (const peer_pool* p : peers_) idle += p->size();
-    if (idle >= conf.idle_total_max) return c->abandon();
+    if (pool_.size() >= conf.idle_total_max) {  // Else theirs cannot be so many either.
+        std::size_t idle = 0;
+        for (const peer_pool* p : peers_) idle += p->size();
+        if (idle >= conf.idle_total_max) return c->abandon();
+    }
     peers_[index]->keep(c, conf.timeouts.idle, conf.idle_per_endpoint_max);
 }
 
 void chooser::result(std::uint32_t index, std::uint32_t cause, net::nanoseconds took) {
     if (!(upstream_.balancer_needs & PK_BALANCER_RESULTS)) return;
-    plugin::call_marker mark(marker_, upstream_.balancer->number());
-    upstream_.balancer_hooks.result(upstream_.balancer->self(), &upstream_.snapshot, index, cause,
-                                    static_cast<std::uint64_t>(took.count()));
+    for (const balancer_use& use : upstream_.balancers) {
+        if (!(use.needs & PK_BALANCER_RESULTS)) continue;
+        plugin::call_marker mark(marker_, use.instance->number());
+        use.hooks.result(use.instance->self(), &upstream_.snapshot, index, cause,
+                         static_cast<std::uint64_t>(took.count()));
+    }
 }
 
 }  // namespace pkernel::upstream

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernel/plugin/services.hpp"
 #include "kernel/upstream/endpoint.hpp"
 #include "kernel/upstream/pool.hpp"
 #include "pkernel/abi/stream.h"
@@ -27,13 +28,17 @@ struct tried {
 
 class chooser {
 public:
+    static constexpr unsigned depth_max = 8;  // Of balancers inside of balancers.
+    using response_field_fn = pk_status (*)(const pk_pick*, pk_str name, pk_str value);
+
     // `connections` and `of` outlive it.
-    chooser(const upstream& of, pool& connections, plugin::marker_slot& marker,
-            std::uint32_t worker, std::uint64_t seed);
+    chooser(upstream& of, pool& connections, plugin::marker_slot& marker, std::uint32_t worker,
+            std::uint64_t seed);
 
     // The index of an endpoint that was not tried yet, primaries before backups, or PK_NO_ENDPOINT.
-    // `stream` is the handle that the balancer may read the request by.
-    std::uint32_t pick(const tried& before, pk_stream* stream);
+    // `stream` is the handle that the balancer may read the request by; `response_field` is what
+    // it may call meanwhile.
+    std::uint32_t pick(const tried& before, pk_stream* stream, response_field_fn response_field);
 
     // How an attempt at it ended, for balancers that ask.
     void result(std::uint32_t index, std::uint32_t cause, net::nanoseconds took);
@@ -50,19 +55,28 @@ public:
     peer_pool& peers(std::uint32_t index) noexcept { return *peers_[index]; }
 
 private:
+    struct choice_under_way;
+    friend std::uint32_t pick_inner(const pk_inner_balancer* inner, const pk_pick* choice);
+
     bool counts(const endpoint& e) const noexcept {
         return e.connections_max > 0 || (upstream_.balancer_needs & PK_BALANCER_IN_FLIGHT);
     }
-    std::uint32_t ask(const std::uint32_t* candidates, std::uint32_t count, const tried& before,
-                      pk_stream* stream);
+    std::uint32_t ask(const std::uint32_t* candidates, std::size_t count, const tried& before,
+                      pk_stream* stream, response_field_fn response_field);
+    std::uint32_t call(std::size_t balancer, const pk_pick& choice);
+    std::uint32_t ask_inner(const plugin::instance& inner, const pk_pick& choice);
 
-    const upstream& upstream_;
+    upstream& upstream_;
+    const pool& pool_;
     plugin::marker_slot& marker_;
     const std::uint32_t worker_;
     std::uint64_t random_;
     std::vector<peer_pool*> peers_;
-    std::vector<std::int64_t> words_;
+    std::vector<std::vector<std::int64_t>> words_;  // By balancer.
     std::vector<std::uint32_t> candidates_;
 };
+
+// A balancer inside of another is reached through the kernel: this is what makes its handle.
+plugin::services::handle_maker inner_balancers();
 
 }  // namespace pkernel::upstream

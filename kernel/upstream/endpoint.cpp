@@ -43,16 +43,28 @@ std::vector<socket_address> resolve(const config::address& address, std::string&
     return {};
 }
 
+void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer) {
+    balancer_use& made = u.balancers.emplace_back();
+    made.instance = outer;
+    made.hooks = outer->table<pk_balancer>();
+    if (made.hooks.needs) made.needs = made.hooks.needs(outer->self());
+    if (!made.hooks.result) made.needs &= ~unsigned{PK_BALANCER_RESULTS};
+    u.balancer_needs |= made.needs;
+    for (const auto& inner : outer->inner())
+        if (inner->use().point == PK_BALANCER_ID) add_balancers(u, inner);
+}
+
 void publish(upstream& u) {
     u.abi_endpoints.clear();
     for (endpoint& e : u.endpoints) {
+        if (!e.backup && e.shared->abi.usable)
+            u.primaries.push_back(static_cast<std::uint32_t>(u.abi_endpoints.size()));
         pk_endpoint out{};
         out.address = http::to_str(e.key.address);
         out.weight = e.weight;
         out.flags = e.backup ? static_cast<std::uint32_t>(PK_ENDPOINT_BACKUP) : 0u;
         out.shared = &e.shared->abi;
         u.abi_endpoints.push_back(out);
-        u.any_backup = u.any_backup || e.backup;
     }
     u.snapshot.size = sizeof u.snapshot;
     u.snapshot.count = static_cast<std::uint32_t>(u.abi_endpoints.size());

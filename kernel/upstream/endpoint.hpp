@@ -41,25 +41,39 @@ struct endpoint {
     std::unique_ptr<shared_counters> shared = std::make_unique<shared_counters>();
 };
 
+// A balancer of an upstream: its own, or one inside of another.
+struct balancer_use {
+    std::shared_ptr<plugin::instance> instance;
+    pk_balancer hooks{};
+    std::uint32_t needs = 0;  // PK_BALANCER_...
+};
+
 struct upstream {
     const config::upstream* conf = nullptr;
     std::string name;
     std::vector<endpoint> endpoints;
     std::unique_ptr<net::transport_plan> transport;  // Null: plain.
-    std::shared_ptr<plugin::instance> balancer;      // Null with one endpoint.
-    pk_balancer balancer_hooks{};
-    std::uint32_t balancer_needs = 0;
-    bool any_backup = false;
+    std::vector<balancer_use> balancers;  // The outermost first. None with one endpoint.
+    std::uint32_t balancer_needs = 0;     // Of all of them.
 
     std::vector<pk_endpoint> abi_endpoints;
     pk_endpoints snapshot{};
+    // Those that are candidates when nothing has happened: neither backup nor out by the config.
+    std::vector<std::uint32_t> primaries;
+    // Endpoints out at the moment, full ones included, that the config has in: while there is
+    // none, a choice looks at no endpoint. [any], relaxed: a hint; `usable` and in_flight decide.
+    std::atomic<std::uint32_t> out{0};
 };
+
+// The balancer `outer` with those inside it, appended to u.balancers; call once.
+void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer);
 
 // The addresses to try for an endpoint; empty with a reason in `why` when there is none. May block
 // on names: control thread only.
 std::vector<socket_address> resolve(const config::address& address, std::string& why);
 
-// Fills abi_endpoints and snapshot. Call once, when `endpoints` will not change any more.
+// Fills abi_endpoints, snapshot and primaries. Call once, when `endpoints` will not change any
+// more.
 void publish(upstream& u);
 
 }  // namespace pkernel::upstream

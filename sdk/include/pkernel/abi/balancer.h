@@ -4,8 +4,8 @@
  * once and may read the request's fields, variables and the clock and use allocate, nothing else.
  *
  * A balancer may have an inner one (an option of type PK_OPT_PLUGIN, point "pk.balancer/1"): the
- * node's handle is a pk_inner_balancer. The kernel makes, measures and ends it; it gives results to
- * each that asks for them.
+ * node's handle is a pk_inner_balancer. The kernel makes, measures and ends it; each balancer of an
+ * upstream that asks for results gets those of all its attempts, whoever chose.
  */
 #ifndef PKERNEL_ABI_BALANCER_H
 #define PKERNEL_ABI_BALANCER_H
@@ -67,7 +67,7 @@ typedef struct pk_pick {
         stream; /* only request, fields, find, allocate and variables.h's get; state is null */
     /* Adds a field to the response if the response of this very attempt is the one sent (sticky's
      * cookie). `choice` is the one given or a copy of it. Name and value are copied; answers as
-     * stream.h's add_field. */
+     * stream.h's add_field; at most 4 a pick (PK_NO_MEMORY). */
     pk_status (*response_field)(const struct pk_pick* choice, pk_str name, pk_str value);
 } pk_pick;
 
@@ -76,7 +76,8 @@ typedef struct pk_inner_balancer {
     uint32_t size;
     uint32_t reserved;
     /* [worker] Inside pick only, with the choice that was given or a copy of it with other
-     * candidates; the inner one sees its own `words`. A candidate's index or PK_NO_ENDPOINT. */
+     * candidates, of which only those are read; the inner one sees its own `words`. A
+     * candidate's index or PK_NO_ENDPOINT. */
     uint32_t (*pick)(const struct pk_inner_balancer* inner, const pk_pick* choice);
 } pk_inner_balancer;
 

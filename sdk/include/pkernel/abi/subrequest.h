@@ -6,8 +6,7 @@
  * PK_END_SHUTDOWN before worker_exit at the latest, and resume and cancel are the ..._on_worker
  * ones. At most 8 at once a handle, 1,024 on a worker (detached ones count there only); depth at
  * most 4 (PK_NO_MEMORY). Order: head once or never, data*, end; an error of the kernel's own
- * (unreachable, a limit) is told by end alone. Callbacks never run inside start. No log is told.
- * pkernel 0.1 answers PK_UNSUPPORTED to PK_SUB_CONNECT and to an `endpoint`. */
+ * (unreachable, a limit) is told by end alone. Callbacks never run inside start. No log is told. */
 #ifndef PKERNEL_ABI_SUBREQUEST_H
 #define PKERNEL_ABI_SUBREQUEST_H
 
@@ -25,8 +24,8 @@ enum {
     /* The body is what the parent collected of its request, wherever it lies; `body` is not read.
      * The parent must hold that body until the end, so not with PK_SUB_DETACHED (PK_INVALID). */
     PK_SUB_COLLECTED = 4u,
-    /* Only connects, through the upstream's transport, then ends; with `upstream` and `endpoint`
-       (probes). */
+    /* Only connects, through the upstream's transport, then ends: no head, and what would be sent
+       is not read. With `upstream` and `endpoint` (probes). */
     PK_SUB_CONNECT = 8u
 };
 
@@ -51,7 +50,8 @@ typedef struct pk_subrequest {
     void (*end)(pk_stream* parent, void* arg, uint32_t cause, pk_field_view trailers);
     pk_str
         endpoint; /* an address of `upstream`: asks that one, whatever its state, past the balancer,
-                     the attempt plugins and max_connections; size 0: as for any request */
+                     the attempt plugins and max_connections, on a connection made for it and
+                     closed after it; PK_NOT_FOUND: it has none such; size 0: as for any request */
     uint32_t endpoint_port; /* 0: its own */
     uint32_t reserved;
 } pk_subrequest;
