@@ -17,7 +17,10 @@
 #include <string>
 
 #include "alarm.hpp"
+#include "probe_balancer.hpp"
 #include "probe_handler.hpp"
+#include "probe_limits.hpp"
+#include "probe_log.hpp"
 
 namespace {
 
@@ -26,17 +29,13 @@ using pk::direction;
 
 struct settings {
     std::string_view name;
+    std::string_view endpoint;
+    pk::socket_address other_port;
 };
 constexpr auto schema = pk::schema<settings>(
-    pk::text("name", &settings::name, "Field X-<name> tells what to do.").main().required());
-
-struct job {
-    std::string text;
-    void run() {
-        std::this_thread::sleep_for(10ms * text.size());  // So that a test can choose.
-        for (char& c : text) c = pk::lower(c);
-    }
-};
+    pk::text("name", &settings::name, "Field X-<name> tells what to do.").main().required(),
+    pk::text("endpoint", &settings::endpoint, "Whom sub-endpoint and sub-connect mean."),
+    pk::address("other_port", &settings::other_port, "Whose port sub-port means."));
 
 class probe_filter {
 public:
@@ -88,12 +87,15 @@ public:
         bool waited[2] = {false, false};
         answer sub;
         std::string carried;
+        probe::held_slices held;
     };
 
     probe_filter(const settings& conf, pk::host& h)
         : name_(conf.name),
           field_(std::string("x-") + name_),
           set_field_(std::string("x-set-") + name_),
+          endpoint_(conf.endpoint),
+          other_port_(conf.other_port.address.port),
           host_(h),
           timers_(h),
           wakers_(h),
@@ -233,9 +235,8 @@ private:
         }
         if (what.starts_with("set:")) {
             const auto fields = request ? s.request_fields() : s.response_fields();
-            const bool good =
-                fields.set(pk::field_id(std::string_view(set_field_)), what.substr(4)) == PK_OK;
-            return good ? pk::next : s.reply(500, "set");
+            const auto id = pk::field_id(std::string_view(set_field_));
+            return fields.set(id, what.substr(4)) == PK_OK ? pk::next : s.reply(500, "set");
         }
         if (what.starts_with("remove:")) {
             const auto fields = request ? s.request_fields() : s.response_fields();
@@ -262,6 +263,13 @@ private:
         }
         if (what == "respond") return stream_reply(s, st);
         if (what.starts_with("offload:")) return offload(s, d, what.substr(8), st);
+        if (what == "offload-flood") return flood_jobs(s);
+        if (what.starts_with("sub-flood:") || what.starts_with("sub-eight:")) {
+            const auto flags = what.starts_with("sub-flood") ? +PK_SUB_DETACHED : 0u;
+            const auto found =
+                probe::flood_subrequests(*raw_subrequests_, s.raw(), what.substr(10), flags);
+            return s.reply(200, found);
+        }
         if (what.starts_with("sub")) return ask(s, what, st);
         return s.reply(500, "what?");
     }
@@ -284,6 +292,8 @@ private:
             return 0;
         }
         if (what == "upper" || what == "triple") return rewrite(s, d, what, bytes, st);
+        if (what == "owned") return count(probe::emit_owned(s, d, bytes, host_), d, st);
+        if (what == "hold") return count(st.held.take(s, bytes, st.seen), d, st);
         if (what == "pass") {
             return s.emit(d, bytes) == PK_OK ? count(size, d, st) : std::uint64_t{0};
         }
@@ -325,6 +335,7 @@ private:
             st.waited[at(d)] = true;
             return pk::wait;
         }
+        if (what == "give") return st.held.give(s, d) ? pk::next : s.reset();
         if (what == "finish") {
             s.finish(d, {{"etag", "\"end\""}});
             return pk::next;
@@ -335,6 +346,19 @@ private:
         }
         return pk::next;
     }
+
+    // How many jobs the queue takes while none of them ends.
+    pk::verdict flood_jobs(pk::stream& s) const {
+        const auto at = std::make_shared<probe::gate>();
+        std::uint32_t taken = 0;
+        while (taken < 5000 && jobs_.submit<&probe_filter::gate_opened>(
+                                   s, std::make_unique<probe::gated_job>(at)) == PK_OK)
+            ++taken;
+        at->let_go();
+        // Two threads may have taken one each before the queue was full.
+        return s.reply(200, taken >= 1024 && taken <= 1026 ? "1024" : std::to_string(taken));
+    }
+    void gate_opened(pk::stream&, probe::gated_job&) const {}
 
     static void flood(pk::stream& s, direction d, state& st) {
         const std::string piece(10'000, 'f');
@@ -354,28 +378,33 @@ private:
     }
 
     pk::verdict offload(pk::stream& s, direction d, std::string_view text, state& st) const {
-        auto work = std::make_unique<job>(job{std::string(text)});
+        auto work = std::make_unique<probe::job>(probe::job{std::string(text)});
         if (jobs_.submit<&probe_filter::worked>(s, std::move(work)) != PK_OK) return s.reply(503);
         st.waited[at(d)] = true;
         return pk::wait;
     }
-    void worked(pk::stream& s, job& j, state& st) const {
+    void worked(pk::stream& s, probe::job& j, state& st) const {
         st.lives.goes_on();
         st.then = "set:" + j.text;
         s.resume(direction::request);
     }
 
     // sub:TARGET, sub-to:UPSTREAM, sub-rest:TARGET, sub-collected:TARGET, sub-slow:TARGET,
-    // sub-detached:TARGET, sub-timeout:TARGET, sub-small:TARGET, sub-cancel:TARGET, sub-deep:TARGET
-    // (with the fields of its parent)
+    // sub-endpoint:UPSTREAM, sub-port:UPSTREAM, sub-connect:UPSTREAM, sub-detached:TARGET,
+    // sub-timeout:TARGET, sub-small:TARGET, sub-cancel:TARGET, sub-deep:TARGET (with the fields of
+    // its parent)
     pk::verdict ask(pk::stream& s, std::string_view what, state& st) const {
         const auto how = what.substr(0, what.find(':')), where = what.substr(what.find(':') + 1);
         pk_subrequest r{};
         r.size = sizeof r;
         r.method = pk::str(how == "sub-collected" ? "POST" : "GET");
-        if (how == "sub-to") {
+        const bool one = how == "sub-endpoint" || how == "sub-port" || how == "sub-connect";
+        if (how == "sub-to" || one) {
             r.upstream = pk::str(where);
             r.target = pk::str("/direct");
+            if (one) r.endpoint = pk::str(std::string_view(endpoint_));
+            if (how == "sub-port") r.endpoint_port = other_port_;
+            if (how == "sub-connect") r.flags = PK_SUB_CONNECT;
         } else if (how != "sub-rest") {
             r.target = pk::str(where);
         }
@@ -451,6 +480,8 @@ private:
     const std::string name_;
     const std::string field_;
     const std::string set_field_;
+    const std::string endpoint_;
+    const std::uint32_t other_port_;
     const pk::host host_;
     const pk::timers timers_;
     const pk::wakers wakers_;
@@ -464,4 +495,6 @@ private:
 
 PKERNEL_PLUGIN("probe", "1.0.0", "Does what the request tells it to, for tests.",
                pk::http_filter<probe_filter, schema>,
-               pk::handler<probe::handler, probe::handler_schema>);
+               pk::handler<probe::handler, probe::handler_schema>,
+               pk::balancer<probe::balancer, probe::balancer_schema>,
+               pk::log<probe::log, probe::log_schema>);

@@ -2,7 +2,8 @@
 //
 //     uint32_t pick(const pk::pick&) const       an index, or pk::no_endpoint
 //     void on_result(const pk_endpoints&, uint32_t index, uint32_t cause, uint64_t ns) const
-//     static constexpr bool uses_in_flight       the kernel counts requests in flight for it
+//     static constexpr bool uses_in_flight       the kernel counts requests in flight for it,
+//     bool counts_in_flight() const              or the same as a question to the instance
 
 #pragma once
 
@@ -56,6 +57,25 @@ private:
     const pk_pick* p_;
 };
 
+// A balancer inside of this one: value of an `inner_plugin` option. False: none was given.
+class inner_balancer {
+public:
+    static constexpr std::string_view point = PK_BALANCER_ID;
+
+    constexpr inner_balancer() noexcept = default;
+    explicit inner_balancer(const void* handle) noexcept
+        : raw_(static_cast<const pk_inner_balancer*>(handle)) {}
+    explicit operator bool() const noexcept { return raw_ != nullptr; }
+
+    // [worker] Inside of a pick only. Its choice, or no_endpoint.
+    std::uint32_t pick(const pk::pick& p) const noexcept {
+        return raw_ == nullptr ? no_endpoint : raw_->pick(raw_, &p.raw());
+    }
+
+private:
+    const pk_inner_balancer* raw_ = nullptr;
+};
+
 template <class T, const auto& Schema = no_options>
 struct balancer {
     static constexpr std::string_view id = PK_BALANCER_ID;
@@ -64,11 +84,16 @@ struct balancer {
         t.on_result(e, 0u, 0u, std::uint64_t{});
     };
 
-    static std::uint32_t needs(void*) noexcept {
+    static std::uint32_t needs(void* raw) noexcept {
         std::uint32_t bits = wants_results ? +PK_BALANCER_RESULTS : 0u;
         if constexpr (requires { T::uses_in_flight; }) {
             if (T::uses_in_flight) bits |= PK_BALANCER_IN_FLIGHT;
         }
+        if constexpr (requires(const T& t) { t.counts_in_flight(); }) {
+            if (std::as_const(detail::instance<T>::of(raw).plugin).counts_in_flight())
+                bits |= PK_BALANCER_IN_FLIGHT;
+        }
+        (void)raw;
         return bits;
     }
 

@@ -144,6 +144,13 @@ constexpr auto map_of(std::string_view name, map<T> S::*member, detail::element<
     return option<S, map<T>, detail::map_of<Kind>>{name, member, {{of}}, doc};
 }
 
+// inner_plugin("fallback", &settings::fallback, "doc"): an instance of another plugin inside this
+// one, such as a pk::inner_balancer. Absent: its wrapper is false.
+template <class S, class T>
+constexpr auto inner_plugin(std::string_view name, T S::*member, std::string_view doc) {
+    return option<S, T, detail::inner<T>>{name, member, {}, doc};
+}
+
 // Lists inside of maps and lists: map_of("m", &settings::m, list_of(integer()), "doc").
 template <class Kind>
 constexpr auto list_of(detail::element<Kind> of) {

@@ -7,6 +7,7 @@
 //   status    any integer                list     std::vector<T>
 //   rate      pk::rate_value             map      pk::map<T>
 //   text, path, field_name, field_value  std::string_view
+//   inner_plugin  a wrapper such as pk::inner_balancer
 //   table     a struct with a schema     any of them in std::optional, where absent means something
 // Views in settings live as long as the instance.
 

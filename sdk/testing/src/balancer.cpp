@@ -2,8 +2,17 @@
 #include <pkernel/text.hpp>
 
 #include <algorithm>
+#include <stdexcept>
+
+#include "fake_stream.hpp"
 
 namespace pk::testing {
+namespace {
+
+// Whose pick is under way on this thread: response_field has nothing else to know it by.
+thread_local field_pairs* recording = nullptr;
+
+}  // namespace
 
 balancer_under_test::balancer_under_test(const std::vector<endpoint_spec>& endpoints,
                                          std::string_view options, const setup& with,
@@ -12,6 +21,19 @@ balancer_under_test::balancer_under_test(const std::vector<endpoint_spec>& endpo
       table_(static_cast<const pk_balancer*>(instance_.table())),
       workers_(with.workers) {
     publish(endpoints);
+    request({});
+}
+
+balancer_under_test::~balancer_under_test() = default;
+
+std::string balancer_under_test::load_error(std::string_view options, const setup& with,
+                                            const std::string& file) {
+    try {
+        const instance_under_test once(file, PK_BALANCER_ID, options, with);
+        return {};
+    } catch (const std::runtime_error& e) {
+        return e.what();
+    }
 }
 
 void balancer_under_test::publish(const std::vector<endpoint_spec>& endpoints) {
@@ -32,6 +54,27 @@ void balancer_under_test::publish(const std::vector<endpoint_spec>& endpoints) {
     choice_.candidate_count = snapshot_.count;
     choice_.attempt = 1;
     choice_.words = words_[0].data();
+    choice_.response_field = &record;
+    if (stream_) choice_.stream = stream_->raw();
+}
+
+void balancer_under_test::request(const request_spec& spec) {
+    stream_.reset();
+    stream_ = std::make_unique<fake_stream>(instance_.host(), nullptr, nullptr, nullptr, spec);
+    choice_.stream = stream_->raw();
+}
+
+void balancer_under_test::variable(const std::string& name, const std::string& value) {
+    instance_.host().variables[name] = value;
+}
+
+pk_status balancer_under_test::record(const pk_pick*, pk_str name, pk_str value) {
+    const inside outside(false);
+    if (recording == nullptr) return PK_WRONG_STATE;
+    if (!legal_name(view(name)) || !legal_value(view(value)) || kernels_own(view(name)))
+        return PK_INVALID;
+    recording->emplace_back(view(name), view(value));
+    return PK_OK;
 }
 
 std::uint32_t balancer_under_test::pick(std::uint32_t worker,
@@ -42,8 +85,14 @@ std::uint32_t balancer_under_test::pick(std::uint32_t worker,
     choice_.candidate_count =
         candidates.empty() ? snapshot_.count : static_cast<std::uint32_t>(candidates.size());
     choice_.random = random_();
-    const inside plugin(true);
-    const std::uint32_t index = table_->pick(instance_.raw(), &choice_);
+    recorded_.clear();
+    recording = &recorded_;
+    std::uint32_t index = 0;
+    {
+        const inside plugin(true);
+        index = table_->pick(instance_.raw(), &choice_);
+    }
+    recording = nullptr;
     const bool legal = index == PK_NO_ENDPOINT ||
                        (candidates.empty() ? index < snapshot_.count
                                            : std::find(candidates.begin(), candidates.end(),

@@ -43,7 +43,9 @@ std::string folded(std::string_view name) {
 fake_stream::fake_stream(fake_host& host, const pk_http_filter* filter, const pk_handler* handler,
                          void* instance, const request_spec& spec)
     : host_(host), filter_(filter), handler_(handler), handle_(new handle) {
-    const std::uint32_t size = filter != nullptr ? filter->state_size : handler->state_size;
+    const std::uint32_t size = filter != nullptr    ? filter->state_size
+                               : handler != nullptr ? handler->state_size
+                                                    : 0;
     handle_->api = &api();
     handle_->instance = instance;
     handle_->owner = this;
@@ -241,7 +243,9 @@ void fake_stream::play_end(std::size_t d, field_pairs trailers) {
 void fake_stream::play_stream_end(std::uint32_t cause) {
     if (ended_) return;
     const bool wanted = filter_ != nullptr ? interest(PK_ON_STREAM_END) != 0 : true;
-    const auto hook = filter_ != nullptr ? filter_->stream_end : handler_->stream_end;
+    const auto hook = filter_ != nullptr    ? filter_->stream_end
+                      : handler_ != nullptr ? handler_->stream_end
+                                            : nullptr;
     reset_ = true;  // From here on the handle only reads.
     if (head_played_ && wanted && hook != nullptr) {
         const inside plugin(true);

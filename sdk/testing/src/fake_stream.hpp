@@ -84,6 +84,7 @@ struct lane {
 
 class fake_stream {
 public:
+    // With neither filter nor handler: a handle that only reads, for balancers.
     fake_stream(fake_host& host, const pk_http_filter* filter, const pk_handler* handler,
                 void* instance, const request_spec& spec);
     ~fake_stream();

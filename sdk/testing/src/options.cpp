@@ -35,7 +35,9 @@ flow under_main(const pk_option_table& table, const flow& bare) {
 
 }  // namespace
 
-option_tree::option_tree(const pk_option_table* table, std::string_view text) {
+option_tree::option_tree(const pk_option_table* table, std::string_view text,
+                         const std::map<std::string, const void*>& inner)
+    : inner_(inner) {
     static const pk_option_table none{sizeof none, sizeof(pk_option), nullptr, 0, 0};
     if (table == nullptr) table = &none;
     flow f = parse_flow(text, true);
@@ -111,9 +113,20 @@ void option_tree::fill_list(const pk_option& option, const flow& from, pk_node& 
     out.stride = sizeof(wide_node);
 }
 
+// `name` or `name: {options}`, of which the options are the inner plugin's business.
+void option_tree::fill_plugin(const flow& from, pk_node& out, const std::string& at) {
+    const bool map = from.what == flow::kind::map && from.keys.size() == 1;
+    const std::string name = map ? from.keys[0] : from.text;
+    const auto found = inner_.find(name);
+    if (found == inner_.end()) throw std::runtime_error(at + ": no inner plugin '" + name + "'");
+    out.handle = found->second;
+    out.text = keep(name);
+}
+
 void option_tree::fill(const pk_option& option, const flow& from, pk_node& out,
                        const std::string& at) {
     out.type = option.type;
+    if (option.type == PK_OPT_PLUGIN) return fill_plugin(from, out, at);
     if (option.type == PK_OPT_TABLE) {
         fill_table(*option.table, from, static_cast<wide_node&>(out), at + ".");
         return;

@@ -91,7 +91,7 @@ instance_under_test::instance_under_test(const std::string& file, std::string_vi
     table_ = library_.table<void>(point);
     if (table_ == nullptr) throw std::runtime_error(file + " is no " + std::string(point));
     factory_ = static_cast<const any_table*>(table_)->factory;
-    options_ = std::make_unique<option_tree>(factory_->options, options);
+    options_ = std::make_unique<option_tree>(factory_->options, options, with.inner);
     host_.options = options_.get();
     const inside plugin(true);
     const auto said = [this] {

@@ -134,6 +134,16 @@ struct map_of {
     }
 };
 
+// An instance of another plugin, made by the kernel inside this one. T says at which point.
+template <class T>
+struct inner {
+    static constexpr std::uint32_t type = PK_OPT_PLUGIN;
+    static constexpr std::string_view point = T::point;
+
+    constexpr void show(default_text&, const T&) const {}
+    void read(const pk_node& node, T& out) const { out = T(node.handle); }
+};
+
 template <const auto& Schema>
 struct nested {
     static constexpr std::uint32_t type = PK_OPT_TABLE;

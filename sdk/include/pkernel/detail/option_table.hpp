@@ -58,6 +58,7 @@ constexpr pk_option option_at() {
         o.choices = e.kind.words.data();
         o.choice_count = static_cast<std::uint32_t>(e.kind.words.size());
     }
+    if constexpr (kind::type == PK_OPT_PLUGIN) o.point = str(kind::point);
     if constexpr (container<kind>) o.element = &element_of<Schema, I, Depth + 1>;
     if constexpr (nested_schema<kind>::value) o.table = nested_schema<kind>::table;
     return o;

@@ -36,7 +36,9 @@ class option_tree {
 public:
     // Throws std::runtime_error with the sentence that the kernel would print behind the position:
     // "limit: 0 is less than 1". `table` null: no options are taken.
-    option_tree(const pk_option_table* table, std::string_view text);
+    // `inner` are the handles of inner plugins by name.
+    option_tree(const pk_option_table* table, std::string_view text,
+                const std::map<std::string, const void*>& inner = {});
     option_tree(const option_tree&) = delete;
 
     const pk_node* root() const noexcept { return &root_; }
@@ -47,12 +49,14 @@ private:
     void fill_table(const pk_option_table& table, const flow& from, wide_node& out,
                     const std::string& at);
     void fill(const pk_option& option, const flow& from, pk_node& out, const std::string& at);
+    void fill_plugin(const flow& from, pk_node& out, const std::string& at);
     void fill_list(const pk_option& option, const flow& from, pk_node& out, const std::string& at);
     pk_str keep(std::string text);
 
     std::deque<std::string> texts_;
     std::deque<std::vector<wide_node>> nodes_;
     std::map<const pk_node*, std::string> names_;
+    std::map<std::string, const void*> inner_;
     wide_node root_{};
 };
 

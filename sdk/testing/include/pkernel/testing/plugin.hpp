@@ -45,6 +45,7 @@ struct setup {
     std::set<std::string> missing_services = {};
     std::map<std::string, std::string> variables = {};
     std::uint32_t side = 0;  // Of a transport: PK_SIDE_....
+    std::map<std::string, const void*> inner = {};  // Handles of inner plugins by name.
 };
 
 // An instance, from create to worker_init; ended by the destructor. Throws std::runtime_error with
