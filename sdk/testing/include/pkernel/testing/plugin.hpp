@@ -44,7 +44,7 @@ struct setup {
     std::uint32_t workers = 1;
     std::set<std::string> missing_services = {};
     std::map<std::string, std::string> variables = {};
-    std::uint32_t side = 0;  // Of a transport: PK_SIDE_....
+    std::uint32_t side = 0;                         // Of a transport: PK_SIDE_....
     std::map<std::string, const void*> inner = {};  // Handles of inner plugins by name.
 };
 
