@@ -3,7 +3,7 @@
 namespace pkernel::base {
 
 void* arena::grow(std::size_t size) {
-    block* b = pool_.take_sized(size + 16);
+    block* b = pool_.take_sized(size + 16, account_);
     footprint_ += b->capacity + sizeof(block);
     b->next = chunks_;
     chunks_ = b;

@@ -21,6 +21,9 @@ public:
     arena& operator=(const arena&) = delete;
     ~arena() { reset(); }
 
+    // Whose its chunks are from now on. `a` outlives the next reset.
+    void charge_to(block_account* a) noexcept { account_ = a; }
+
     // `align` is a power of two up to 16.
     void* allocate(std::size_t size, std::size_t align = 16) {
         auto at = (reinterpret_cast<std::uintptr_t>(next_) + align - 1) & ~(align - 1);
@@ -69,6 +72,7 @@ private:
     void* grow(std::size_t size);
 
     block_pool& pool_;
+    block_account* account_ = nullptr;
     block* chunks_ = nullptr;  // Linked by `next`; the current one first.
     char* next_ = nullptr;
     char* end_ = nullptr;

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "kernel/base/memory_budget.hpp"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define PKERNEL_KEEP_BLOCKS 0
 #else
@@ -11,57 +13,114 @@
 
 namespace pkernel::base {
 
-namespace {
-
-block* make(block_pool* pool, std::size_t size) {
+block* block_pool::make(std::size_t size) {
     void* memory = std::malloc(size);
     if (!memory) throw std::bad_alloc();
+    held_bytes_ += size;
+    if (held_bytes_ >= reported_bytes_ + reported_step) report();
     return new (memory)
-        block{1, static_cast<std::uint32_t>(size - sizeof(block)), pool, nullptr, nullptr};
+        block{1, static_cast<std::uint32_t>(size - sizeof(block)), this, nullptr, nullptr, nullptr};
 }
 
-}  // namespace
+void block_pool::free(block* b) noexcept {
+    held_bytes_ -= b->capacity + sizeof(block);
+    std::free(b);
+    if (held_bytes_ + reported_step <= reported_bytes_) report();
+}
 
-block* block_pool::take(shelf& s) {
-    in_use_bytes_ += s.size;
-    if (block* b = s.free) {
+void block_pool::report() noexcept {
+    if (!budget_) return;
+    const bool grew = held_bytes_ > reported_bytes_;
+    budget_->change_blocks(static_cast<std::int64_t>(held_bytes_ - reported_bytes_));
+    reported_bytes_ = held_bytes_;
+    if (grew) grown_(grown_owner_);
+}
+
+void block_pool::report_to(memory_budget& budget, void (*grown)(void*), void* owner) noexcept {
+    budget_ = &budget;
+    grown_ = grown;
+    grown_owner_ = owner;
+}
+
+block* block_pool::take(shelf& s, block_account* whose) {
+    block* b = s.free;
+    if (b) {
         s.free = b->next;
         __builtin_prefetch(s.free);  // The next taker would wait for that line.
         --s.kept;
         b->references = 1;
-        return b;
+    } else {
+        b = make(s.size);
     }
-    return make(this, s.size);
+    in_use_bytes_ += s.size;
+    b->account = whose;
+    if (whose) whose->bytes += s.size;
+    return b;
 }
 
-block* block_pool::take_sized(std::size_t bytes) {
-    if (bytes <= small_size - sizeof(block)) return take_small();
-    if (bytes <= large_size - sizeof(block)) return take_large();
+block* block_pool::take_sized(std::size_t bytes, block_account* whose) {
+    if (bytes <= small_size - sizeof(block)) return take_small(whose);
+    if (bytes <= large_size - sizeof(block)) return take_large(whose);
+    block* b = make(bytes + sizeof(block));
     in_use_bytes_ += bytes + sizeof(block);
-    return make(this, bytes + sizeof(block));
+    b->account = whose;
+    if (whose) whose->bytes += bytes + sizeof(block);
+    return b;
 }
 
 void block_pool::give_back(block* b) noexcept {
     if (b->lender) return b->lender->give_back(b);
     const auto size = b->capacity + sizeof(block);
     in_use_bytes_ -= size;
+    if (block_account* a = b->account) {
+        a->bytes -= size;
+        if (a->closed && a->bytes == 0) close_account(a);
+    }
     shelf* s = size == small_size ? &small_ : size == large_size ? &large_ : nullptr;
     const auto kept_max = s == &small_ ? limits_.small_kept_max : limits_.large_kept_max;
-    if (!PKERNEL_KEEP_BLOCKS || !s || s->kept >= kept_max) {
-        std::free(b);
-        return;
-    }
+    if (!PKERNEL_KEEP_BLOCKS || !s || lean_ || s->kept >= kept_max) return free(b);
     b->next = s->free;
     s->free = b;
     ++s->kept;
 }
 
-block_pool::~block_pool() {
+block_account* block_pool::open_account(std::size_t limit) {
+    block_account* a = spare_accounts_;
+    if (a)
+        spare_accounts_ = a->next;
+    else
+        a = new block_account;
+    a->bytes = 0;
+    a->limit = limit;
+    a->closed = false;
+    return a;
+}
+
+void block_pool::close_account(block_account* a) noexcept {
+    a->closed = true;
+    if (a->bytes > 0) return;  // Again with its last block.
+    a->next = spare_accounts_;
+    spare_accounts_ = a;
+}
+
+void block_pool::set_lean(bool lean) noexcept {
+    lean_ = lean;
+    if (!lean) return;
     for (shelf* s : {&small_, &large_})
         while (block* b = s->free) {
             s->free = b->next;
-            std::free(b);
+            --s->kept;
+            free(b);
         }
+}
+
+block_pool::~block_pool() {
+    set_lean(true);
+    while (block_account* a = spare_accounts_) {
+        spare_accounts_ = a->next;
+        delete a;
+    }
+    if (budget_) budget_->change_blocks(-static_cast<std::int64_t>(reported_bytes_));
 }
 
 }  // namespace pkernel::base

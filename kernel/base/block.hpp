@@ -15,7 +15,21 @@
 namespace pkernel::base {
 
 class block_pool;
+class memory_budget;
 struct block;
+
+// What one connection holds in blocks: counted where they are taken and where they are given back,
+// wherever they travel meanwhile. Made by the pool, and kept by it until its last block is back.
+struct block_account {
+    std::size_t bytes = 0;
+    std::size_t limit = SIZE_MAX;
+    bool has_room(std::size_t more) const noexcept { return bytes + more <= limit; }
+
+private:
+    friend class block_pool;
+    bool closed = false;
+    block_account* next = nullptr;
+};
 
 // Whose memory a block stands for when it is not the pool's own: told when nobody needs it any
 // more. May be called from anywhere that lets go of bytes, so it records and acts later.
@@ -27,18 +41,20 @@ protected:
     ~block_lender() = default;
 };
 
-struct block {
+// What follows it is aligned for anything.
+struct alignas(16) block {
     std::uint32_t references;
     std::uint32_t capacity;  // Bytes at data(), or of what was lent.
     block_pool* pool;
-    block* next;           // In the pool's free list, or the lender's.
-    block_lender* lender;  // Null: the pool's own.
+    block* next;             // In the pool's free list, or the lender's.
+    block_account* account;  // Or null: nobody's in particular.
+    block_lender* lender;    // Null: the pool's own.
 
     char* data() noexcept { return reinterpret_cast<char*>(this + 1); }
 };
 
 // Keeps freed blocks of two sizes up to a bound. Under ASan it keeps none, so that a late use is
-// seen.
+// seen. One worker's, but for the budget that it reports to.
 class block_pool {
 public:
     static constexpr std::uint32_t small_size =
@@ -57,14 +73,29 @@ public:
     block_pool& operator=(const block_pool&) = delete;
 
     // A block with one reference, which the caller owns. Throws std::bad_alloc.
-    block* take_small() { return take(small_); }
-    block* take_large() { return take(large_); }
+    block* take_small(block_account* whose = nullptr) { return take(small_, whose); }
+    block* take_large(block_account* whose = nullptr) { return take(large_, whose); }
     // A block of at least `bytes`, outside the two sizes when they are too small; not kept.
-    block* take_sized(std::size_t bytes);
+    block* take_sized(std::size_t bytes, block_account* whose = nullptr);
 
     void give_back(block* b) noexcept;
 
+    block_account* open_account(std::size_t limit);
+    // Its blocks may live on; its owner does not look at it any more.
+    void close_account(block_account* a) noexcept;
+
+    // From now on what it holds is a part of `budget`, which outlives it. `grown` is called, inside
+    // a take, each time another reported_step of memory has come from the system.
+    void report_to(memory_budget& budget, void (*grown)(void* owner), void* owner) noexcept;
+    // Keeps no freed block, and gives back those that it kept; until told otherwise.
+    void set_lean(bool lean) noexcept;
+    bool lean() const noexcept { return lean_; }
+
     std::size_t in_use_bytes() const noexcept { return in_use_bytes_; }
+    std::size_t held_bytes() const noexcept { return held_bytes_; }  // With those kept.
+
+    // Blocks come and go without a word to the budget up to this much.
+    static constexpr std::size_t reported_step = 256 * 1024;
 
 private:
     struct shelf {
@@ -72,12 +103,22 @@ private:
         std::uint32_t kept = 0;
         block* free = nullptr;
     };
-    block* take(shelf& s);
+    block* take(shelf& s, block_account* whose);
+    block* make(std::size_t size);
+    void free(block* b) noexcept;
+    void report() noexcept;
 
     const limits limits_;
     shelf small_{small_size};
     shelf large_{large_size};
+    bool lean_ = false;
     std::size_t in_use_bytes_ = 0;
+    std::size_t held_bytes_ = 0;
+    std::size_t reported_bytes_ = 0;
+    memory_budget* budget_ = nullptr;
+    void (*grown_)(void*) = nullptr;
+    void* grown_owner_ = nullptr;
+    block_account* spare_accounts_ = nullptr;
 };
 
 inline void retain(block* b) noexcept {
@@ -145,6 +186,12 @@ public:
     void drop_front(std::size_t n) noexcept {
         raw_.data += n;
         raw_.size -= n;
+    }
+    // Takes in what lies right behind it in the same block; false: `s` does not.
+    bool absorb(const slice& s) noexcept {
+        if (s.raw_.data != raw_.data + raw_.size || s.raw_.block != raw_.block) return false;
+        raw_.size += s.raw_.size;
+        return true;
     }
     // The first `n` bytes as a slice of their own.
     slice front(std::size_t n) const noexcept { return slice(raw_.data, n, owner()); }

@@ -8,12 +8,20 @@
 #include <utility>
 
 #include "kernel/base/block.hpp"
+#include "kernel/base/scratch.hpp"
 
 namespace pkernel::base {
 
 class input_buffer {
 public:
-    explicit input_buffer(block_pool& pool) noexcept : pool_(pool) {}
+    explicit input_buffer(block_pool& pool) noexcept : pool_(pool), pieces_(pool) {}
+
+    // Whose its blocks are from now on. Requires that it is empty.
+    void charge_to(block_account* a) noexcept {
+        release();
+        account_ = a;
+        pieces_.charge_to(a);
+    }
 
     bool empty() const noexcept { return begin_ == end_; }
     std::size_t size() const noexcept { return end_ - begin_; }
@@ -25,7 +33,7 @@ public:
     void consume(std::size_t n) noexcept { begin_ += static_cast<std::uint32_t>(n); }
     // The first `n` bytes, consumed.
     slice take(std::size_t n) {
-        slice s(block_->data() + begin_, n, block_.get());
+        slice s = share({block_->data() + begin_, n});
         consume(n);
         return s;
     }
@@ -34,28 +42,42 @@ public:
         block_ = std::move(other.block_);
         begin_ = std::exchange(other.begin_, 0);
         end_ = std::exchange(other.end_, 0);
+        renewed_ = false;
     }
-    // A run inside view() as a slice; not consumed.
-    slice share(std::string_view run) const { return slice(run.data(), run.size(), block_.get()); }
+    // A run inside view() as a slice; not consumed. What is little is copied, so that it does not
+    // hold a block of its own: a peer that sends byte by byte would else hold one for each.
+    slice share(std::string_view run) {
+        if (renewed_ && end_ < block_->capacity / 16) return pieces_.copy(run);
+        return slice(run.data(), run.size(), block_.get());
+    }
 
     // Room for a body read, when all is used: a fresh block, since slices of the last may live on.
+    // A small one where the account or the process is short of memory.
     void renew(bool large) {
-        block_ = block_ref::adopt(large ? pool_.take_large() : pool_.take_small());
+        if (pool_.lean() || (account_ && !account_->has_room(block_pool::large_size)))
+            large = false;
+        block_ = block_ref::adopt(large ? pool_.take_large(account_) : pool_.take_small(account_));
         begin_ = end_ = 0;
+        renewed_ = true;
     }
     // Room to read more of something that must lie in one run of at most `most` bytes. False: it is
     // longer.
     bool extend(std::size_t most) {
-        if (!block_) renew(false);
+        if (!block_) {
+            renew(false);
+            renewed_ = false;  // What is parsed holds views of it.
+        }
         if (end_ < block_->capacity) return true;
         if (size() >= most) return false;
         const bool outgrown = size() > block_pool::small_size / 2;
-        auto fresh = block_ref::adopt(outgrown ? pool_.take_sized(most + block_pool::small_size)
-                                               : pool_.take_small());
+        auto fresh =
+            block_ref::adopt(outgrown ? pool_.take_sized(most + block_pool::small_size, account_)
+                                      : pool_.take_small(account_));
         std::memcpy(fresh->data(), block_->data() + begin_, size());
         end_ = static_cast<std::uint32_t>(size());
         begin_ = 0;
         block_ = std::move(fresh);
+        renewed_ = false;
         return true;
     }
     char* free_space() noexcept { return block_->data() + end_; }
@@ -64,16 +86,22 @@ public:
 
     // Gives the block back if nothing of it is left to use.
     void release_if_empty() noexcept {
-        if (empty()) release();
+        if (!empty()) return;
+        block_.reset();
+        begin_ = end_ = 0;
     }
     void release() noexcept {
         block_.reset();
+        pieces_.reset();
         begin_ = end_ = 0;
     }
 
 private:
     block_pool& pool_;
+    block_account* account_ = nullptr;
     block_ref block_;
+    scratch pieces_;
+    bool renewed_ = false;  // The block was taken for a body.
     std::uint32_t begin_ = 0;
     std::uint32_t end_ = 0;
 };

@@ -22,9 +22,15 @@ public:
     bool empty() const noexcept { return count_ == 0; }
     std::size_t count() const noexcept { return count_; }
     std::size_t bytes() const noexcept { return bytes_; }
+    // What it costs to keep: many small slices cost more than their bytes.
+    std::size_t held() const noexcept { return bytes_ + count_ * sizeof(slice); }
 
     void push(slice s) {
         if (s.empty()) return;
+        if (count_ > 0 && at()[first_ + count_ - 1].absorb(s)) {
+            bytes_ += s.size();
+            return;
+        }
         if (first_ + count_ == capacity_) make_room();
         bytes_ += s.size();
         at()[first_ + count_++] = std::move(s);

@@ -80,6 +80,7 @@ enum class code : std::uint16_t {
     plugin_order = 407,
 
     cannot_bind = 501,
+    memory_too_small = 502,
 };
 
 }  // namespace pkernel::config

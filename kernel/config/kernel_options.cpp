@@ -52,6 +52,9 @@ constexpr pk_option listener_limits[] = {
     size("field", "One field line.").by_default("16KiB").at_least(64),
     size("head", "All of a request before its body.").by_default("32KiB").at_least(kib),
     count("fields", "Number of field lines.").by_default("100").at_least(1),
+    size("memory", "What a connection may hold in buffers, with decoded heads.")
+        .by_default("256KiB")
+        .at_least(64 * kib),
     count("connections", "Open connections; 0: as many as the file descriptors allow.")
         .by_default("0"),
     count("keepalive_requests", "Requests on one connection; 0: no limit.").by_default("0"),
@@ -239,6 +242,12 @@ constexpr pk_option_table defaults_table = table_of(defaults_options);
 constexpr pk_option a_listener = option("", PK_OPT_TABLE, "").of(listener_table);
 constexpr pk_option a_route = option("", PK_OPT_TABLE, "").of(route_table);
 
+constexpr pk_option root_limits[] = {
+    size("memory", "What the engine may hold; at most 70% of the cgroup's limit or the machine's.")
+        .at_least(8 * kib * kib),
+};
+constexpr pk_option_table root_limits_table = table_of(root_limits);
+
 constexpr pk_option root_options[] = {
     option("include", PK_OPT_LIST, "Files whose keys stand here as well.").of(a_text),
     option("listeners", PK_OPT_LIST, "Addresses that accept connections.").of(a_listener),
@@ -249,6 +258,7 @@ constexpr pk_option root_options[] = {
         "Keys that every route gets: filters first in its chain, the rest unless it has its own.")
         .of(defaults_table),
     option("logs", PK_OPT_LIST, "Logs of every stream.").of(a_log),
+    option("limits", PK_OPT_TABLE, "How much the whole may use.").of(root_limits_table),
     option("workers", PK_OPT_INTEGER, "Threads; as many as there are CPUs when not given.")
         .at_least(1)
         .at_most(1024),

@@ -46,6 +46,7 @@ struct listener_timeouts {
 struct listener_limits {
     std::uint64_t request_line, field, head;  // bytes
     std::uint32_t fields;
+    std::uint64_t memory;              // bytes, of a connection
     std::uint64_t connections;         // 0: as many as the fds allow
     std::uint64_t keepalive_requests;  // 0: no limit
     std::uint32_t streams;             // At once, on a connection that has several.
@@ -158,6 +159,8 @@ struct model {
     std::vector<use_ptr> logs;  // For every stream.
     std::optional<std::uint32_t> workers;
     position workers_at;
+    std::optional<std::uint64_t> memory;  // bytes, of the process
+    position memory_at;
     std::optional<std::string> user;
     position user_at;
 

@@ -109,6 +109,10 @@ std::shared_ptr<model> model_reader::read(const value& root) {
         m->workers = static_cast<std::uint32_t>(w.integer);
         m->workers_at = position_of(w);
     }
+    if (const value& memory = child(child(root, "limits"), "memory"); present(memory)) {
+        m->memory = static_cast<std::uint64_t>(memory.integer);
+        m->memory_at = position_of(memory);
+    }
     if (const value& u = child(root, "user"); present(u)) {
         m->user = view(u.text);
         m->user_at = position_of(u);
@@ -160,11 +164,17 @@ void model_reader::listener(const value& v, model& m) {
                   duration(t, "client_idle"), duration(t, "write_stall"), duration(t, "linger"),
                   duration(t, "tunnel_idle")};
     const value& limits = child(v, "limits");
-    l.limits = {number(limits, "request_line"),  number(limits, "field"),
-                number(limits, "head"),          small(limits, "fields"),
-                number(limits, "connections"),   number(limits, "keepalive_requests"),
-                small(limits, "streams"),        number(limits, "streams_total"),
-                number(limits, "stream_window"), number(limits, "connection_window")};
+    l.limits = {number(limits, "request_line"),
+                number(limits, "field"),
+                number(limits, "head"),
+                small(limits, "fields"),
+                number(limits, "memory"),
+                number(limits, "connections"),
+                number(limits, "keepalive_requests"),
+                small(limits, "streams"),
+                number(limits, "streams_total"),
+                number(limits, "stream_window"),
+                number(limits, "connection_window")};
     m.listeners.push_back(std::move(l));
 }
 

@@ -41,7 +41,19 @@ acceptor::~acceptor() {
 }
 
 void acceptor::watch() {
-    loop_.add_listener(fd_.get(), *this);
+    if (!held_) loop_.add_listener(fd_.get(), *this);
+}
+
+void acceptor::hold() {
+    held_ = true;
+    loop_.remove(fd_.get());
+}
+
+void acceptor::go_on() {
+    held_ = false;
+    resume_.cancel();
+    loop_.remove(fd_.get());
+    watch();
 }
 
 // False: nothing waits, or the pause has begun.
@@ -73,7 +85,7 @@ bool acceptor::accept_one() {
 
 void acceptor::on_io(std::uint32_t) {
     for (int i = 0; i < accepts_per_turn_max; ++i)
-        if (!accept_one()) return;
+        if (held_ || !accept_one()) return;
 }
 
 void acceptor::finish() {

@@ -31,6 +31,9 @@ public:
     acceptor(net::loop& loop, accept_target& to, base::unique_fd fd, std::uint32_t listener);
     ~acceptor();
 
+    // Leaves what comes in the backlog; until told to go on.
+    void hold();
+    void go_on();
     // Takes all that waits in the backlog, then stops for good.
     void finish();
 
@@ -47,6 +50,7 @@ private:
     pk_address local_{};
     bool any_ = false;  // Bound to every address: each connection's own end must be asked for.
     bool tcp_ = true;
+    bool held_ = false;
     net::timer resume_;
 };
 

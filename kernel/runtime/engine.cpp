@@ -12,6 +12,7 @@
 
 #include "kernel/base/siphash.hpp"
 #include "kernel/runtime/generation_builder.hpp"
+#include "kernel/runtime/memory_limit.hpp"
 #include "kernel/runtime/report.hpp"
 #include "kernel/runtime/worker.hpp"
 #include "kernel/stream/offload_pool.hpp"
@@ -42,7 +43,12 @@ std::string via_of_installation() {
 
 class engine {
 public:
-    explicit engine(engine_setup& setup) : setup_(setup), services_(setup.workers) {
+    explicit engine(engine_setup& setup)
+        : setup_(setup),
+          services_(setup.workers),
+          memory_(setup.memory_max),
+          metrics_(services_.metrics()) {
+        metrics_.set->set(metrics_.limit, static_cast<std::int64_t>(memory_.limit()));
         services_.set_log_sink([](int level, std::string_view line) {
             base::log(static_cast<log_level>(level), line);
         });
@@ -62,6 +68,7 @@ public:
         std::optional<listener_sockets> sockets;
         if (plan_)
             sockets = open_listeners(*setup_.conf, setup_.listeners, setup_.workers, problems);
+        if (plan_ && sockets && !fits_in_memory(problems)) sockets.reset();
         show(problems);
         if (!plan_ || !sockets) return static_cast<int>(problems.exit());
         const bool up = start_workers(std::move(*sockets));
@@ -82,6 +89,25 @@ public:
     }
 
 private:
+    // What the engine holds before the first connection must leave it below the first level.
+    bool fits_in_memory(config::diagnostics& problems) {
+        const auto now = resident_bytes();
+        memory_.measured(now, 0);
+        if (memory_.look().level == base::memory_level::normal) return true;
+        const auto mib = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+        const std::string what = mib(memory_.limit()) +
+                                 " of memory are too little: the engine holds " + mib(now) +
+                                 " before its first connection";
+        if (!setup_.conf->memory) base::log(log_level::error, what);
+        config::diagnostic d;
+        d.number = config::code::memory_too_small;
+        d.at = setup_.conf->memory_at;
+        d.message = what;
+        d.exit = config::exit_class::bind;
+        problems.add(std::move(d));
+        return false;
+    }
+
     bool start_workers(listener_sockets sockets) {
         const auto via = via_of_installation();
         const auto counts = std::make_shared<connection_counts>(plan_->listeners.size());
@@ -94,6 +120,8 @@ private:
             s.counts = counts;
             s.via = via;
             s.offload = &offload_;
+            s.memory = &memory_;
+            s.metrics = &metrics_;
             give_sockets(sockets, w, s);
             workers_.push_back(std::make_unique<worker>(std::move(s)));
         }
@@ -135,13 +163,24 @@ private:
         handle_events();
         while (!all_ended()) {
             pollfd fds[] = {{setup_.control.fd(), POLLIN, 0}, {wake_[0], POLLIN, 0}};
-            ::poll(fds, 2, -1);
+            ::poll(fds, 2, measure_memory());
             if (fds[1].revents) {
                 char some[64];
                 (void)!::read(wake_[0], some, sizeof some);
             }
             handle_events();
         }
+    }
+
+    // How long until the next time, in ms. What was freed is given back first where memory is
+    // short: it would count as used.
+    int measure_memory() {
+        const bool is_short = memory_.level() != base::memory_level::normal;
+        const auto before = memory_.blocks();
+        if (is_short) ::malloc_trim(0);
+        const auto now = resident_bytes();
+        memory_.measured(now, before);
+        return is_short ? 100 : 1000;
     }
 
     bool all_ended() {
@@ -177,6 +216,8 @@ private:
     plugin::services services_;
     std::shared_ptr<const stream::generation> plan_;
     stream::offload_pool offload_;
+    base::memory_budget memory_;
+    memory_metrics metrics_;
     std::vector<std::unique_ptr<worker>> workers_;
     std::vector<std::thread> threads_;
     std::mutex mutex_;

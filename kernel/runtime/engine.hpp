@@ -28,6 +28,7 @@ struct engine_setup {
 
     unsigned workers = 1;               // Fixed; conf->workers and the command line are in it.
     std::uint64_t connections_max = 0;  // That the descriptors allow, of all workers together.
+    std::uint64_t memory_max = 0;       // Bytes, of the process.
     base::log_level log_level{};        // Already in force for base::log.
 };
 

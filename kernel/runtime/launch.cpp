@@ -10,6 +10,7 @@
 #include "kernel/runtime/fd_budget.hpp"
 #include "kernel/runtime/loading.hpp"
 #include "kernel/runtime/master.hpp"
+#include "kernel/runtime/memory_limit.hpp"
 #include "kernel/runtime/privileges.hpp"
 #include "kernel/runtime/report.hpp"
 #include "kernel/runtime/single_process.hpp"
@@ -84,8 +85,28 @@ unsigned choose_workers(const command_line& line, const config::model& conf, uns
     return fixed;
 }
 
+std::string in_mib(std::uint64_t bytes) {
+    return std::to_string(bytes >> 20) + " MiB";
+}
+
+// Zero when that is too little to serve anybody.
+std::uint64_t choose_memory_max(const config::model& conf) {
+    const memory_limit chosen = choose_memory(conf.memory.value_or(0));
+    const std::string of = chosen.of_cgroup ? "the cgroup's limit" : "the machine's memory";
+    if (chosen.lowered)
+        base::log(log_level::warning, "limits.memory is lowered to " + in_mib(chosen.bytes) +
+                                          ": 70% of " + of + " is no more");
+    if (chosen.bytes < memory_least) {
+        base::log(log_level::error, in_mib(chosen.bytes) + " of memory, 70% of " + of +
+                                        ", is too little: " + in_mib(memory_least) + " are needed");
+        return 0;
+    }
+    return chosen.bytes;
+}
+
 // Zero when the descriptors do not even do for the listeners.
-std::uint64_t choose_connections(const config::model& conf, unsigned workers) {
+std::uint64_t choose_connections(const config::model& conf, unsigned workers,
+                                 std::uint64_t memory_max) {
     const std::uint64_t sockets = conf.listeners.size() * workers;
     const fd_budget budget = make_fd_budget(raise_fd_limit(), workers, sockets);
     const std::string limit = "RLIMIT_NOFILE (" + std::to_string(budget.limit) + ')';
@@ -93,12 +114,16 @@ std::uint64_t choose_connections(const config::model& conf, unsigned workers) {
         base::log(log_level::error, limit + " is too low for " + std::to_string(workers) +
                                         " workers and " + std::to_string(conf.listeners.size()) +
                                         " listeners");
+    const std::uint64_t by_memory = memory_max / memory_per_connection;
+    const std::uint64_t most = std::min(budget.connections_max, by_memory);
+    const std::string why =
+        most == budget.connections_max ? limit : in_mib(memory_max) + " of memory";
     for (const config::listener& each : conf.listeners)
-        if (each.limits.connections > budget.connections_max && budget.connections_max > 0)
+        if (each.limits.connections > most && most > 0)
             base::log(log_level::warning, "listener '" + each.name + "' takes " +
-                                              std::to_string(budget.connections_max) +
-                                              " connections at most: " + limit + " allows no more");
-    return budget.connections_max;
+                                              std::to_string(most) +
+                                              " connections at most: " + why + " allows no more");
+    return most;
 }
 
 int run_engine(const command_line& line, const stage& on) {
@@ -114,14 +139,18 @@ int run_engine(const command_line& line, const stage& on) {
     if (!from.conf) return from.exit_code();
 
     const unsigned workers = choose_workers(line, *from.conf, on.workers);
-    const std::uint64_t connections_max = choose_connections(*from.conf, workers);
+    const std::uint64_t memory_max = choose_memory_max(*from.conf);
+    if (memory_max == 0) return static_cast<int>(config::exit_class::bind);
+    const std::uint64_t connections_max = choose_connections(*from.conf, workers, memory_max);
     if (connections_max == 0) return static_cast<int>(config::exit_class::bind);
-    base::log(log_level::info, "pkernel " + std::string(version_text) + ", config " + from.file +
-                                   ", plugins in " + from.files.directory() + ", " +
-                                   std::to_string(workers) +
-                                   (workers == 1 ? " worker" : " workers"));
-    engine_setup setup{from.conf,  from.problems, from.files, from.plugins,    on.listeners,
-                       on.control, on.board,      workers,    connections_max, line.log_level};
+    base::log(log_level::info,
+              "pkernel " + std::string(version_text) + ", config " + from.file + ", plugins in " +
+                  from.files.directory() + ", " + std::to_string(workers) +
+                  (workers == 1 ? " worker, " : " workers, ") + std::to_string(connections_max) +
+                  " connections and " + in_mib(memory_max) + " at most");
+    engine_setup setup{from.conf,       from.problems, from.files,    from.plugins,
+                       on.listeners,    on.control,    on.board,      workers,
+                       connections_max, memory_max,    line.log_level};
     return engine_main(setup);
 }
 

@@ -30,6 +30,9 @@ int open_reserve() noexcept {
 worker::worker(worker_setup setup)
     : setup_(std::move(setup)),
       context_(loop_, setup_.index, *setup_.marker),
+      relief_(
+          context_, connections_, *setup_.memory, *setup_.metrics,
+          [](void* self, bool on) { static_cast<worker*>(self)->accept(on); }, this),
       reserve_(open_reserve()),
       tick_([](void* self) { static_cast<worker*>(self)->tick(); }, this),
       drain_limit_([](void* self) { static_cast<worker*>(self)->kill_all("drain_timeout"); }, this),
@@ -172,8 +175,13 @@ void worker::kill_all(const char* word) {
     while (!connections_.empty()) connections_.front().kill({PK_END_SHUTDOWN, word});
 }
 
+void worker::accept(bool on) {
+    for (const auto& a : acceptors_) on ? a->go_on() : a->hold();
+}
+
 void worker::tick() {
     tick_.arm(loop_.timers(), loop_.now() + tick_time);
+    relief_.look();
     for (const auto& l : context_.current->plan->all_logs)
         if (l->hooks.tick) {
             plugin::call_marker mark(context_.marker, l->instance->number());

@@ -15,6 +15,7 @@
 #include "kernel/base/unique_fd.hpp"
 #include "kernel/net/loop.hpp"
 #include "kernel/runtime/acceptor.hpp"
+#include "kernel/runtime/relief.hpp"
 #include "kernel/stream/client_connection.hpp"
 #include "kernel/stream/context.hpp"
 #include "kernel/stream/offload_pool.hpp"
@@ -34,7 +35,10 @@ struct worker_setup {
     std::uint64_t connections_max = 0;
     std::shared_ptr<connection_counts> counts;
     std::string via;
-    stream::offload_pool* offload = nullptr;  // Outlives the worker.
+    // These outlive the worker.
+    stream::offload_pool* offload = nullptr;
+    base::memory_budget* memory = nullptr;
+    memory_metrics* metrics = nullptr;
 };
 
 class worker final : private accept_target, private stream::connection_keeper {
@@ -68,12 +72,14 @@ private:
     void end_if_drained();
     void kill_all(const char* word);
     void tick();
+    void accept(bool on);
 
     worker_setup setup_;
     net::loop loop_;
     stream::context context_;
     std::vector<std::unique_ptr<acceptor>> acceptors_;
     base::list<stream::client_connection, stream::client_connection> connections_;
+    relief relief_;
     std::uint64_t count_ = 0;
     base::unique_fd reserve_;
     bool draining_ = false;

@@ -41,6 +41,15 @@ public:
     // Ends it now, whatever it does.
     virtual void kill(base::end_reason why) = 0;
 
+    // When memory is short. Between two requests, with nothing of the next one there:
+    virtual bool idle() const noexcept { return false; }
+    // What it holds in blocks.
+    virtual std::size_t memory_bytes() const noexcept { return 0; }
+    // Ends what it does: by 503 if the response has not begun, else by a reset.
+    virtual void shed() { kill({PK_END_LIMIT, "memory_shed"}); }
+    // Memory is not full any more: what was not read for that is read.
+    virtual void go_on() {}
+
     std::uint32_t listener_index() const noexcept { return listener_; }
 
 protected:

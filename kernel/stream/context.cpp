@@ -31,10 +31,15 @@ context::context(net::loop& l, std::uint32_t w, plugin::marker_slot& m)
       random_(static_cast<std::uint64_t>(net::monotonic_now().count()) * 0x9e3779b97f4a7c15u + w) {}
 
 context::~context() {
+    free_spare_streams();
+}
+
+void context::free_spare_streams() noexcept {
     while (stream* s = spare_) {
         spare_ = s->next_spare;
         delete s;
     }
+    spare_count_ = 0;
 }
 
 // splitmix64
@@ -67,7 +72,7 @@ stream* context::new_stream() {
 
 void context::free_stream(stream* s) noexcept {
     --streams_;
-    if (spare_count_ >= spare_streams_max) {
+    if (spare_count_ >= spare_streams_max || memory != base::memory_level::normal) {
         delete s;
         return;
     }

@@ -10,6 +10,7 @@
 
 #include "kernel/base/block.hpp"
 #include "kernel/base/chunk_pool.hpp"
+#include "kernel/base/memory_budget.hpp"
 #include "kernel/net/loop.hpp"
 #include "kernel/net/pipe_pool.hpp"
 #include "kernel/net/transport.hpp"
@@ -52,8 +53,14 @@ struct context {
     std::unique_ptr<lent_memory> lent;
     std::unique_ptr<offload_port> offload;  // Null while there is no pool, and after the end.
     std::shared_ptr<site> current;
-    bool draining = false;  // Responses say Connection: close.
-    std::string via;        // "1.1 <pseudonym>"
+    bool draining = false;
+    // As this worker knows it. The counts are of what it has caused.
+    base::memory_level memory = base::memory_level::normal;
+    std::uint64_t refused_for_memory = 0;
+    std::string via;  // "1.1 <pseudonym>"
+
+    // Responses say Connection: close.
+    bool last_requests() const noexcept { return draining || memory != base::memory_level::normal; }
 
     std::uint64_t random() noexcept;
     // "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.
@@ -62,6 +69,7 @@ struct context {
     stream* new_stream();
     void free_stream(stream* s) noexcept;
     std::size_t streams() const noexcept { return streams_; }
+    void free_spare_streams() noexcept;
 
 private:
     std::uint64_t random_;

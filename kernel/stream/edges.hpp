@@ -35,6 +35,10 @@ public:
     virtual void send_data(base::slice data) = 0;
     virtual void send_end(const http::fields& trailers) = 0;
     virtual std::size_t queued() const noexcept = 0;
+    // What keeping it costs: slice_queue::held.
+    virtual std::size_t held() const noexcept { return queued(); }
+    // Whose the stream's blocks are; null: nobody's.
+    virtual base::block_account* account() const noexcept { return nullptr; }
     // The response cannot be completed: what was sent must be seen to be cut.
     virtual void abort(base::end_reason why) = 0;
     // More of the request's body is wanted.

@@ -46,6 +46,7 @@ void forward::start(std::uint32_t index) {
     if (looped())
         return stream_.local_error(508, {PK_END_PROTOCOL, "loop_detected"}, "proxy_loop_detected");
     chooser_ = stream_.where().choosers[index].get();
+    scratch_.charge_to(stream_.account());
     running_ = true;
     first_attempt_ = stream_.in().loop.now();
     attempt();
@@ -79,10 +80,10 @@ void forward::send_head() {
     const auto size = http::head_size_bound(
         stream_.head.headers, r.method.size + r.path.size + r.query.size + r.authority.size +
                                   (u.host ? u.host->size() : 0) + in.via.size() + 128);
-    const auto block = base::block_ref::adopt(in.blocks.take_sized(size));
+    const auto block = base::block_ref::adopt(in.blocks.take_sized(size, stream_.account()));
     const auto used = write_head(block->data(), block->capacity);
     conn_->begin(*this, {&stream_.route()->exchange, &stream_.response, &stream_.response_trailers,
-                         r.method_id == PK_METHOD_HEAD, false});
+                         stream_.account(), r.method_id == PK_METHOD_HEAD, false});
     conn_->send(base::slice(block->data(), used, block.get()));
     while (!waiting_.empty()) send_body(waiting_.pop());
     if (ended_) finish_request();

@@ -44,6 +44,7 @@ public:
     void request_data(base::slice data);
     void request_end();
     std::size_t queued() const noexcept { return waiting_.bytes() + (conn_ ? conn_->queued() : 0); }
+    std::size_t held() const noexcept { return waiting_.held() + (conn_ ? conn_->held() : 0); }
     void response_drained();
     // Ends it without a word to the stream: the client is gone, or was answered otherwise.
     void cancel() noexcept;

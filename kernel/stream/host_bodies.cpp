@@ -163,8 +163,10 @@ pk_status host_calls::emit(pk_stream* h, std::uint32_t direction, pk_str bytes,
     if (const auto bad = may_emit(s, direction, bytes.size); bad != PK_OK) return bad;
     auto left = http::to_view(bytes);
     while (!left.empty()) {
-        auto b = base::block_ref::adopt(left.size() > 8000 ? s.owner->context_.blocks.take_large()
-                                                           : s.owner->context_.blocks.take_small());
+        auto& blocks = s.owner->context_.blocks;
+        auto* whose = s.owner->account_;
+        auto b = base::block_ref::adopt(left.size() > 8000 ? blocks.take_large(whose)
+                                                           : blocks.take_small(whose));
         const auto n = std::min<std::size_t>(left.size(), b->capacity);
         std::memcpy(b->data(), left.data(), n);
         put(s, direction, base::slice(b->data(), n, b.get()));

@@ -9,12 +9,11 @@ namespace pkernel::stream {
 
 void http1_server::send_informational(std::uint32_t status, const http::fields& fields) {
     const auto size = http::head_size_bound(fields, 64);
-    const auto block = base::block_ref::adopt(context_.blocks.take_sized(size));
-    http::head_writer out(block->data(), block->capacity);
+    http::head_writer out(scratch_.room(size), size);
     out.text(http::status_line(status));
     out.fields_of(fields);
     out.finish();
-    out_.push(base::slice(block->data(), out.size(), block.get()));
+    out_.push(scratch_.taken(out.size()));
     context_.loop.defer(*this);
 }
 
@@ -36,10 +35,10 @@ void http1_server::send_head(const response_out& head) {
     if (chunked_ || until_close_) response_left_ = -1;
     // An error answered before the upload's end: the rest of it is not worth reading.
     const bool early = phase_ == phase::body && head.status >= 400;
-    if (until_close_ || context_.draining || early) keep_ = false;
+    if (until_close_ || context_.last_requests() || early) keep_ = false;
 
     const auto size = http::head_size_bound(*head.fields, 160);
-    const auto block = base::block_ref::adopt(context_.blocks.take_sized(size));
+    const auto block = base::block_ref::adopt(context_.blocks.take_sized(size, account_));
     http::head_writer out(block->data(), block->capacity);
     out.text(http::status_line(head.status));
     out.fields_of(*head.fields);
@@ -89,7 +88,7 @@ void http1_server::send_end(const http::fields& trailers) {
         out_.push(base::slice("0\r\n\r\n", 5, nullptr));
     } else if (chunked_) {
         const auto size = http::head_size_bound(trailers, 16);
-        const auto block = base::block_ref::adopt(context_.blocks.take_sized(size));
+        const auto block = base::block_ref::adopt(context_.blocks.take_sized(size, account_));
         http::head_writer out(block->data(), block->capacity);
         out.text("0\r\n");
         out.fields_of(trailers);
@@ -115,7 +114,7 @@ void http1_server::run_deferred() {
 }
 
 void http1_server::flush() {
-    const bool was_full = out_.bytes() >= stream::high_water;
+    const bool was_full = out_.held() >= stream::high_water;
     // The FIN that follows at once travels in the last segment instead of one of its own.
     const bool ends = response_done_ && !keep_;
     while (!out_.empty() && writable_) {
@@ -133,7 +132,7 @@ void http1_server::flush() {
     }
     if (!out_.empty()) watch_writing();
     if (splice_waits_ && writable_) splice_waits_ = false;
-    if (out_.bytes() < stream::high_water && stream_ && (was_full || out_.empty()))
+    if (out_.held() < stream::high_water && stream_ && (was_full || out_.empty()))
         stream_->response_drained();
 }
 

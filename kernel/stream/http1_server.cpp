@@ -18,10 +18,18 @@ http1_server::http1_server(context& c, connection_keeper& keeper, accepted_conne
       known_(from.known),
       peer_(from.peer),
       local_(from.local),
+      account_(c.blocks.open_account(this->listener().conf->limits.memory)),
       in_(c.blocks),
       scratch_(c.blocks),
       read_timer_(&on_read_timer, this),
-      write_timer_(&on_write_timer, this) {}
+      write_timer_(&on_write_timer, this) {
+    in_.charge_to(account_);
+    scratch_.charge_to(account_);
+}
+
+http1_server::~http1_server() {
+    context_.blocks.close_account(account_);
+}
 
 bool http1_server::start() {
     const int fd = wire_.fd();
@@ -155,9 +163,10 @@ void http1_server::head_complete(std::size_t used) {
     if (!http::make_request(s.head, listener().secure, s.arena, s.request, fault) ||
         !http::request_framing(s.head, framing_, fault))
         return refuse(fault);
+    if (!account_->has_room(0)) return refuse({431, "connection_memory"});
     const auto most = listener().conf->limits.keepalive_requests;
-    keep_ =
-        framing_.keep_alive && !context_.draining && !draining_ && (most == 0 || requests_ < most);
+    keep_ = framing_.keep_alive && !context_.last_requests() && !draining_ &&
+            (most == 0 || requests_ < most);
     const pk_field* expect = s.head.headers.find(PK_FIELD_EXPECT);
     const bool old = (s.request.flags & PK_REQUEST_HTTP10) != 0;
     const bool body = framing_.kind != http::body_kind::none &&
@@ -351,6 +360,24 @@ void http1_server::close(bool with_reset) {
 void http1_server::kill(base::end_reason why) {
     if (stream_) end_stream(why);
     close(false);
+}
+
+void http1_server::shed() {
+    static constexpr base::end_reason why{PK_END_LIMIT, "memory_shed"};
+    keep_ = false;
+    if (!stream_) return close(false);
+    if (phase_ == phase::closed) return;
+    if (responding_) {
+        end_stream(why);
+        return close(true);
+    }
+    if (phase_ == phase::head) phase_ = phase::waiting;
+    timing_ = reading::none;
+    stream_->request_failed(503, why);
+}
+
+void http1_server::go_on() {
+    if (stream_) stream_->response_drained();
 }
 
 void http1_server::drain(net::nanoseconds grace) {

@@ -30,11 +30,15 @@ public:
     static constexpr net::nanoseconds gone_after = std::chrono::milliseconds(800);
 
     http1_server(context& c, connection_keeper& keeper, accepted_connection&& from);
-    ~http1_server() override = default;
+    ~http1_server() override;
 
     bool start() override;
     void drain(net::nanoseconds grace) override;
     void kill(base::end_reason why) override;
+    bool idle() const noexcept override { return phase_ == phase::idle && !stream_; }
+    std::size_t memory_bytes() const noexcept override { return account_->bytes; }
+    void shed() override;
+    void go_on() override;
     // Bytes that were read before, to decide that they are its; before start.
     void preload(base::input_buffer& read) noexcept { in_.adopt(read); }
 
@@ -49,6 +53,8 @@ private:
     void send_data(base::slice data) override;
     void send_end(const http::fields& trailers) override;
     std::size_t queued() const noexcept override { return out_.bytes(); }
+    std::size_t held() const noexcept override { return out_.held(); }
+    base::block_account* account() const noexcept override { return account_; }
     void abort(base::end_reason why) override;
     void resume_request() override;
     int splice_target() noexcept override;
@@ -115,6 +121,7 @@ private:
     bool splice_waits_ = false;
     bool said_goodbye_ = false;
     stream* stream_ = nullptr;
+    base::block_account* const account_;
     base::input_buffer in_;
     base::slice_queue out_;
     base::scratch scratch_;

@@ -27,8 +27,8 @@ base::slice lent_memory::lend(std::string_view bytes, void (*unused)(void*), voi
     } else {
         l = new loan;
     }
-    static_cast<base::block&>(*l) = {1, static_cast<std::uint32_t>(bytes.size()), &blocks_, nullptr,
-                                     this};
+    static_cast<base::block&>(*l) = {
+        1, static_cast<std::uint32_t>(bytes.size()), &blocks_, nullptr, nullptr, this};
     l->unused = unused;
     l->arg = arg;
     l->number = number;

@@ -41,6 +41,8 @@ stream::~stream() = default;
 
 void stream::open(downstream& from, std::shared_ptr<site> where, const listener_plan& listener) {
     from_ = &from;
+    account_ = from.account();
+    arena.charge_to(account_);
     site_ = std::move(where);
     listener_ = &listener;
     started_ = context_.loop.now();
@@ -84,6 +86,10 @@ void stream::begin(bool expects) {
         claim_fields();
         return local_error(421, {PK_END_REFUSED, "misdirected"}, {},
                            "This connection is not for that host.");
+    }
+    if (context_.memory == base::memory_level::full) {
+        ++context_.refused_for_memory;
+        return local_error(503, {PK_END_LIMIT, "memory_overload"}, "proxy_internal_error");
     }
     if (!find_route()) {
         claim_fields();
@@ -230,6 +236,8 @@ void stream::reset() {
     made_values = nullptr;
     depth = 0;
     arena.reset();
+    arena.charge_to(nullptr);
+    account_ = nullptr;
     site_.reset();
     route_ = nullptr;
     listener_ = nullptr;
@@ -295,7 +303,7 @@ void stream::response_end() {
 
 bool stream::wants_response() noexcept {
     if (ended_ || replied_) return false;
-    if (buffered(response_) < high_water) return true;
+    if (has_room(response_)) return true;
     response_.paused = true;
     return false;
 }
@@ -329,7 +337,7 @@ void stream::request_end() {
 
 bool stream::wants_request() noexcept {
     if (ended_ || request_closed_) return false;
-    if (buffered(request_) < high_water) return true;
+    if (has_room(request_)) return true;
     request_.paused = true;
     return false;
 }

@@ -95,6 +95,7 @@ public:
                      std::string_view detail = {});
     void send_continue() { from_->send_continue(); }
     downstream& from() noexcept { return *from_; }
+    base::block_account* account() const noexcept { return account_; }
     bool unfiltered_response() const noexcept;  // No stage looks at its bytes, nothing waits.
 
     context& in() noexcept { return context_; }
@@ -190,6 +191,7 @@ private:
     stage* ensure_stage(slot& s, int direction);
     void clear_lane(lane& l);
     void enter(lane& l, base::slice data);
+    bool has_room(const lane& l) const noexcept;
     void pump(lane& l);
     bool run_stage(lane& l, stage& st);
     bool run_collect(lane& l, stage& st);
@@ -214,6 +216,7 @@ private:
 
     context& context_;
     downstream* from_ = nullptr;
+    base::block_account* account_ = nullptr;
     std::shared_ptr<site> site_;
     const listener_plan* listener_ = nullptr;
     const route_plan* route_ = nullptr;

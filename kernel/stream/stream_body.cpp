@@ -278,16 +278,28 @@ std::uint64_t stream::queued_after(const slot& s, int direction) const noexcept 
 
 // What this lane holds, but for bodies that a filter has asked to collect.
 std::uint64_t stream::buffered(const lane& l) const noexcept {
-    std::uint64_t n =
-        l.tail.bytes() + (l.direction == PK_REQUEST ? forward_.queued() : from_->queued());
+    std::uint64_t n = l.tail.held() + (l.direction == PK_REQUEST ? forward_.held() : from_->held());
     for (const stage* st = l.first; st; st = st->next)
-        if (!st->who->sides[l.direction].collecting) n += st->in.bytes();
+        if (!st->who->sides[l.direction].collecting) n += st->in.held();
     return n;
+}
+
+// Whether more may come into the lane: it is below the mark, its connection within its memory, and
+// the process not short of it. An empty one may always go on: so two directions that are both full
+// cannot stop each other, and what was stopped goes on when it has drained.
+bool stream::has_room(const lane& l) const noexcept {
+    // Nothing more at all comes in for clients; go_on follows.
+    const bool full = context_.memory == base::memory_level::full;
+    if (full && account_ && depth == 0) return false;
+    const auto held = buffered(l);
+    if (held == 0) return true;
+    return held < high_water && context_.memory < base::memory_level::severe &&
+           (!account_ || account_->has_room(base::block_pool::small_size));
 }
 
 // Tells a source that was told no that it may go on.
 void stream::credit(lane& l) {
-    if (!l.paused || ended_ || buffered(l) >= high_water) return;
+    if (!l.paused || ended_ || !has_room(l)) return;
     l.paused = false;
     if (l.direction == PK_REQUEST)
         from_->resume_request();

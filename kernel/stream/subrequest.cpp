@@ -21,6 +21,11 @@ subrequest::~subrequest() {
     context_.free_stream(child_);
 }
 
+// Its parent's; one that has none is bounded by what it may take and by their number.
+base::block_account* subrequest::account() const noexcept {
+    return owner_.parent ? owner_.parent->owner->account() : nullptr;
+}
+
 void subrequest::begin(net::nanoseconds timeout) {
     if (timeout.count() > 0) timer_.arm(context_.loop.timers(), context_.loop.now() + timeout);
     context_.loop.defer(*this);
@@ -87,10 +92,10 @@ void subrequest::run_deferred() {
     }
     if (!failed_) send_body();
     if (failed_) return end(failed_, true);
-    const bool was_full = in_.bytes() >= stream::high_water;
+    const bool was_full = in_.held() >= stream::high_water;
     if (!give_head() || !give_data()) return;
     if (complete_ && in_.empty()) return end(PK_END_COMPLETE, true);
-    if (was_full && in_.bytes() < stream::high_water) child_->response_drained();
+    if (was_full && in_.held() < stream::high_water) child_->response_drained();
 }
 
 void subrequest::send_body() {

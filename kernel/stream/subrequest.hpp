@@ -57,6 +57,8 @@ private:
     void send_data(base::slice data) override;
     void send_end(const http::fields& trailers) override;
     std::size_t queued() const noexcept override { return in_.bytes(); }
+    std::size_t held() const noexcept override { return in_.held(); }
+    base::block_account* account() const noexcept override;
     void abort(base::end_reason why) override;
     void resume_request() override;
     void send_continue() override {}

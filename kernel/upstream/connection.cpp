@@ -63,7 +63,7 @@ void connection::begin(connection_user& user, const exchange& what) {
     phase_ = phase::head;
     timing_ = timing::none;
     request_ended_ = write_failed_ = got_bytes_ = in_trailers_ = surplus_ = false;
-    in_.release();
+    in_.charge_to(what.account);
     seen_ = informational_ = 0;
     sent_ = left_ = 0;
     framing_ = {};
@@ -147,7 +147,7 @@ void connection::read() {
         if (!fill()) break;
     }
     reading_ = false;
-    if (phase_ == phase::closed)
+    if (phase_ == phase::closed || phase_ == phase::idle)
         in_.release();
     else
         in_.release_if_empty();
@@ -212,6 +212,10 @@ bool connection::take_head() {
     if (r == http::parse_result::bad ||
         !http::response_framing(*what_.into, what_.to_head, what_.to_connect, framing_, fault)) {
         fail(failure_kind::bad_response, fault);
+        return true;
+    }
+    if (what_.account && !what_.account->has_room(0)) {
+        fail(failure_kind::bad_response, {502, "connection_memory"});
         return true;
     }
     in_.consume(used);

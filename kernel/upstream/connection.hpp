@@ -102,6 +102,7 @@ public:
         const exchange_limits* limits;
         http::response_head* into;  // Its views are of head_block(), which the user keeps.
         http::fields* trailers;
+        base::block_account* account = nullptr;  // Whose the response's blocks are; may be null.
         bool to_head = false;
         bool to_connect = false;
     };
@@ -118,6 +119,7 @@ public:
         loop_.defer(*this);
     }
     std::size_t queued() const noexcept { return out_.bytes(); }
+    std::size_t held() const noexcept { return out_.held(); }
     void resume_reading();
 
     // Of the response head: keeps the views of `into` alive.

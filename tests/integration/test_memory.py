@@ -1,0 +1,253 @@
+"""Memory that runs short: what is closed, ended and refused at 80, 90 and 95 %, and that it comes back (D, F22, S30)."""
+import os
+import re
+import resource
+import select
+import socket
+import struct
+import sys
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig import procs  # noqa: E402
+from rig.pkrig import SLOW, Origin, Proxy, run_to_exit  # noqa: E402
+
+CONFIG = """
+limits: {{ memory: {memory} }}
+listeners:
+  - {{ name: web, address: "127.0.0.1:0", timeouts: {{ head: 60s, body_stall: 60s }} }}
+logs: [ access_log: {{ format: json, path: $TMP/access.log }} ]
+upstreams:
+  app:
+    endpoints: [ "127.0.0.1:{port}" ]
+routes:
+  - match: {{ path: /here }}
+    handler: {{ respond: {{ status: 200, body: "here" }} }}
+  - match: {{ path: / }}
+    forward: app
+"""
+MIB = 1 << 20
+CGROUP = Path("/sys/fs/cgroup/memory")
+HEAD = b"GET /here HTTP/1.1\r\nHost: a\r\n"
+HANG = b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n"
+UPLOAD = b"POST /no-read HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n"
+
+
+class Short(unittest.TestCase):
+    def setUp(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+        self.origin = Origin().__enter__()
+        self.addCleanup(self.origin.__exit__)
+
+    def start(self, memory="40MiB", **how):
+        self.proxy = Proxy(CONFIG.format(port=self.origin.port, memory=memory), **how)
+        self.addCleanup(self.proxy.stop)
+
+    def connect(self, data=b""):
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        # It leaves by a reset, so that nothing of it waits anywhere.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.settimeout(20 * SLOW)
+        sock.connect(("127.0.0.1", self.proxy.port()))
+        sock.sendall(data)
+        self.addCleanup(sock.close)
+        return sock
+
+    def until(self, condition, what, seconds=10):
+        deadline = time.monotonic() + seconds * SLOW
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, f"{what}\n{self.proxy.log}")
+            time.sleep(0.01)
+
+    def answers(self):
+        """A new client is served as ever: kept alive, too."""
+        sock = self.connect(HEAD + b"\r\n")
+        try:
+            return b" 200 " in (reply := sock.recv(1000)) and b"close" not in reply
+        except OSError:
+            return False
+        finally:
+            sock.close()
+
+    def said(self, text):
+        return any(text in line for line in self.proxy.lines)
+
+    def words(self):
+        """How often each end_reason is in the access log."""
+        self.proxy.finish()
+        lines = (self.proxy.dir / "access.log").read_text().splitlines()
+        found = re.findall(r'"end_reason": ?"(\w+)"', "\n".join(lines))
+        return {word: found.count(word) for word in set(found)}
+
+    @staticmethod
+    def pour(socks, seconds, done=lambda: False):
+        """Sends to all as fast as they take it; those that were answered or ended drop out."""
+        piece, end = b"a" * 65536, time.monotonic() + seconds
+        socks = list(socks)
+        for sock in socks:
+            sock.setblocking(False)
+        while socks and time.monotonic() < end and not done():
+            poll = select.poll()
+            by_fd = {sock.fileno(): sock for sock in socks}
+            for fd in by_fd:
+                poll.register(fd, select.POLLOUT | select.POLLIN)
+            for fd, events in poll.poll(50):
+                try:
+                    if events & (select.POLLIN | select.POLLHUP | select.POLLERR):
+                        socks.remove(by_fd[fd])
+                    elif events & select.POLLOUT:
+                        by_fd[fd].send(piece)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    socks.remove(by_fd[fd])
+        return socks
+
+
+@unittest.skipIf(SLOW > 1, "sanitizers cost memory")
+class Levels(Short):
+    def test_at_80_percent_idle_connections_go_and_none_is_kept(self):
+        self.start()
+        idle = self.connect(HEAD + b"\r\n")
+        self.assertIn(b" 200 ", idle.recv(1000))
+        held = []
+        while not self.said("none is kept"):
+            held.append(self.connect(HEAD if len(held) < 10 else HANG))
+            self.until(lambda: self.origin.open >= len(held) - 10, "one is not served")
+        self.assertEqual(idle.recv(1000), b"")
+        late = self.connect(HEAD + b"\r\n")
+        self.assertIn(b"\r\nConnection: close\r\n", late.recv(1000))
+        # Those whose request is under way are not touched by it.
+        held[0].sendall(b"\r\n")
+        self.assertIn(b" 200 ", held[0].recv(1000))
+        for sock in held:
+            sock.close()
+        self.proxy.wait_log("below 75% of its limit again", 10)
+        self.until(self.answers, "it has not come back")
+
+    def test_at_90_percent_those_that_hold_most_are_ended(self):
+        self.start()
+        small = self.connect(HEAD)
+        big, refused, reset = [], 0, 0
+        while not self.said("the largest requests are ended"):
+            self.assertLess(len(big), 1000)
+            big += [self.connect(UPLOAD) for _ in range(10)]
+            self.pour(big[-10:], 0.1)
+        for sock in big:
+            sock.setblocking(False)
+            try:
+                refused += b" 503 " in sock.recv(1000)
+            except BlockingIOError:
+                pass
+            except OSError:
+                reset += 1
+            sock.close()
+        self.assertGreater(refused + reset, 0)
+        small.sendall(b"\r\n")
+        self.assertIn(b" 200 ", small.recv(1000), "a small one is left alone")
+        self.until(self.answers, "it has not come back")
+        words = self.words()
+        self.assertGreater(words.get("memory_shed", 0), 0, words)  # {"end_reason": "memory_shed"}
+
+    def test_at_95_percent_requests_get_503_and_none_is_accepted(self):
+        """What is measured may be less than what was counted, so the level is held by ever more."""
+        self.start()
+        begun, held, reply = [self.connect(HEAD) for _ in range(100)], [], b""
+        while b" 503 " not in reply:
+            held += [self.connect(HANG) for _ in range(50)]
+            self.assertLess(len(held), 2400, self.proxy.log)
+            if self.said("new requests get 503"):
+                begun[-1].sendall(b"\r\n")
+                reply = begun.pop().recv(4000)
+        self.assertIn(b"memory_overload", reply)
+        self.assertIn(b"\r\nRetry-After: 1\r\n", reply)
+        waiting = self.unanswered(held)
+        for sock in held + begun:
+            sock.close()
+        self.assertIn(b" 200 ", waiting.recv(1000), "it was not accepted when there was room")
+        self.until(self.answers, "it has not come back", 2)
+        words = self.words()
+        self.assertGreater(words["memory_overload"], 0)  # {"end_reason": "memory_overload"}
+
+    def unanswered(self, held):
+        """A connection that is not accepted."""
+        for _ in range(20):
+            held += [self.connect(HANG) for _ in range(20)]
+            sock = self.connect(HEAD + b"\r\n")
+            sock.settimeout(0.3)
+            try:
+                sock.recv(1000)
+            except TimeoutError:
+                sock.settimeout(20 * SLOW)
+                return sock
+        self.fail(f"all were accepted\n{self.proxy.log}")
+
+    def test_a_limit_below_what_the_engine_needs_itself_is_refused(self):
+        config = CONFIG.format(port=self.origin.port, memory="8MiB")
+        code, told, _ = run_to_exit(config)
+        self.assertEqual(code, 4, told)
+        self.assertRegex(told, r"pk.yaml:2:\d+: error.* 8 MiB .*too little")
+
+    def test_more_than_there_is_is_lowered_and_said(self):
+        self.start("900000MiB")
+        self.assertTrue(self.said("limits.memory is lowered to"))
+
+
+@unittest.skipIf(SLOW > 1, "sanitizers cost memory")
+class Uploads(Short):
+    """F22, S30: a thousand big uploads to an origin that does not read."""
+
+    def crowd(self, most):
+        engine = self.proxy.engine_pid()
+        socks, peak = [self.connect(UPLOAD) for _ in range(1000)], 0
+
+        def watch():
+            nonlocal peak
+            peak = max(peak, procs.rss_bytes(self.proxy.pid))
+
+        for _ in range(10):
+            self.pour(socks, 0.3)
+            watch()
+        self.assertLess(peak, most)
+        for sock in socks:
+            sock.close()
+        self.until(self.answers, "it has not come back")
+        self.assertEqual(self.proxy.engine_pid(), engine, "the engine was killed")
+        return socks
+
+    def test_within_a_configured_limit(self):
+        self.start("48MiB")
+        self.crowd(48 * MIB + 16 * MIB)  # And the master.
+        self.assertGreater(self.words().get("memory_shed", 0), 0)
+
+    def test_without_a_tight_limit_each_holds_256_kib_at_most(self):
+        self.start("8GiB")
+        self.crowd(procs.rss_bytes(self.proxy.pid) + 1000 * 256 * 1024)
+        self.assertNotIn("memory_shed", self.words())
+
+    @unittest.skipUnless(os.access(CGROUP, os.W_OK), "needs a writable memory cgroup, version 1")
+    def test_within_a_cgroup_of_64_mib(self):
+        group = CGROUP / f"pkrig-{os.getpid()}"
+        group.mkdir()
+        self.addCleanup(self.remove, group)
+        (group / "memory.limit_in_bytes").write_text(str(64 * MIB))
+        enter = f'echo $$ > {group}/cgroup.procs; exec "$@"'
+        self.start("8GiB", prefix=["sh", "-c", enter, "sh"])
+        self.assertTrue(self.said("lowered to 44 MiB: 70% of the cgroup's limit"), self.proxy.log)
+        self.crowd(64 * MIB)
+        self.assertGreater(self.words().get("memory_shed", 0), 0)
+        killed = (group / "memory.oom_control").read_text()
+        self.assertIn("oom_kill 0", killed)
+
+    def remove(self, group):
+        self.proxy.cleanup()
+        self.until(lambda: not (group / "cgroup.procs").read_text(), "somebody is left in it")
+        group.rmdir()
+
+
+if __name__ == "__main__":
+    unittest.main()

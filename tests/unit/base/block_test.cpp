@@ -1,0 +1,153 @@
+#define BOOST_TEST_DYN_LINK
+#include <boost/test/unit_test.hpp>
+#include <cstring>
+#include <vector>
+
+#include "kernel/base/input_buffer.hpp"
+#include "kernel/base/memory_budget.hpp"
+#include "kernel/base/slice_queue.hpp"
+
+using namespace pkernel::base;
+
+BOOST_AUTO_TEST_SUITE(blocks)
+
+BOOST_AUTO_TEST_CASE(an_account_has_what_was_taken_for_it_until_it_is_given_back) {
+    block_pool pool;
+    block_account* a = pool.open_account(block_pool::large_size + block_pool::small_size);
+    block* small = pool.take_small(a);
+    block* others = pool.take_small();
+    BOOST_TEST(a->bytes == block_pool::small_size);
+    BOOST_TEST(a->has_room(block_pool::large_size));
+    BOOST_TEST(!a->has_room(block_pool::large_size + 1));
+    block* sized = pool.take_sized(100'000, a);
+    BOOST_TEST(a->bytes > 108'000u);
+    release(small);
+    release(sized);
+    BOOST_TEST(a->bytes == 0u);
+    release(others);
+    pool.close_account(a);
+}
+
+BOOST_AUTO_TEST_CASE(a_closed_account_is_used_again_only_when_its_last_block_is_back) {
+    block_pool pool;
+    block_account* first = pool.open_account(1);
+    block* b = pool.take_small(first);
+    pool.close_account(first);
+    block_account* second = pool.open_account(1);
+    BOOST_TEST(first != second);
+    release(b);
+    BOOST_TEST(pool.open_account(1) == first);
+    pool.close_account(first);
+    pool.close_account(second);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_freed_while_lean_goes_back_to_the_system) {
+    block_pool pool;
+    release(pool.take_large());
+    pool.set_lean(true);
+    BOOST_TEST(pool.held_bytes() == 0u);
+    release(pool.take_large());
+    BOOST_TEST(pool.held_bytes() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_pool_reports_in_steps_and_takes_all_back_at_its_end) {
+    memory_budget budget(1 << 30);
+    int grown = 0;
+    {
+        block_pool pool;
+        pool.report_to(
+            budget, [](void* n) { ++*static_cast<int*>(n); }, &grown);
+        std::vector<block_ref> held;
+        for (int i = 0; i < 3; ++i) held.push_back(block_ref::adopt(pool.take_large()));
+        BOOST_TEST(budget.blocks() == 0u);
+        held.push_back(block_ref::adopt(pool.take_large()));
+        BOOST_TEST(budget.blocks() == 4 * block_pool::large_size);
+        BOOST_TEST(grown == 1);
+    }
+    BOOST_TEST(budget.blocks() == 0u);
+    BOOST_TEST(grown == 1);
+}
+
+// One byte at a time would else hold a block a byte.
+BOOST_AUTO_TEST_CASE(short_reads_of_a_body_share_a_block) {
+    block_pool pool;
+    block_account* a = pool.open_account(256 * 1024);
+    input_buffer in(pool);
+    in.charge_to(a);
+    slice_queue waiting;
+    for (int i = 0; i < 5000; ++i) {
+        in.renew(true);
+        *in.free_space() = static_cast<char>('a' + i % 26);
+        in.filled(1);
+        waiting.push(in.take(1));
+        in.release_if_empty();
+    }
+    BOOST_TEST(waiting.bytes() == 5000u);
+    BOOST_TEST(waiting.count() == 1u);
+    BOOST_TEST(waiting.front().view().substr(0, 4) == "abcd");
+    BOOST_TEST(a->bytes == block_pool::small_size);
+    waiting.clear();
+    in.release();
+    BOOST_TEST(a->bytes == 0u);
+    pool.close_account(a);
+}
+
+BOOST_AUTO_TEST_CASE(an_account_without_room_gets_small_blocks) {
+    block_pool pool;
+    block_account* a = pool.open_account(block_pool::large_size - 1);
+    input_buffer in(pool);
+    in.charge_to(a);
+    in.renew(true);
+    BOOST_TEST(in.free_size() < block_pool::small_size);
+    in.release();
+    a->limit = block_pool::large_size;
+    in.renew(true);
+    BOOST_TEST(in.free_size() > block_pool::small_size);
+    in.release();
+    pool.close_account(a);
+}
+
+BOOST_AUTO_TEST_CASE(many_small_slices_weigh_more_than_their_bytes) {
+    slice_queue q;
+    for (int i = 0; i < 100; ++i) q.push(slice(i % 2 ? "ab" : "cd", 1, nullptr));
+    BOOST_TEST(q.bytes() == 100u);
+    BOOST_TEST(q.held() >= 100 * sizeof(slice));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_AUTO_TEST_SUITE(budget)
+
+BOOST_AUTO_TEST_CASE(levels_are_entered_at_80_90_95_and_left_5_below) {
+    memory_budget b(1000);
+    std::int64_t now = 0;
+    const auto at = [&](std::int64_t used) {
+        b.change_blocks(used - std::exchange(now, used));
+        return static_cast<int>(b.look().level);
+    };
+    const int steps[][2] = {{799, 0}, {800, 1}, {750, 1}, {749, 0}, {900, 2}, {850, 2}, {849, 1},
+                            {949, 2}, {950, 3}, {900, 3}, {899, 2}, {100, 0}, {950, 3}};
+    for (const auto& [used, level] : steps) BOOST_TEST(at(used) == level, used);
+}
+
+BOOST_AUTO_TEST_CASE(only_the_look_that_changes_the_level_says_so) {
+    memory_budget b(1000);
+    b.change_blocks(900);
+    BOOST_TEST(b.look().changed);
+    BOOST_TEST(!b.look().changed);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_block_is_measured) {
+    memory_budget b(1000);
+    b.change_blocks(300);
+    b.measured(500, 300);
+    BOOST_TEST(b.used() == 500u);
+    b.change_blocks(-200);
+    BOOST_TEST(b.used() == 300u);
+    b.measured(400, 300);  // 200 of them were freed while it was measured.
+    BOOST_TEST(b.used() == 200u);
+    b.measured(50, 100);  // Blocks that nobody has written to yet are not resident.
+    BOOST_TEST(b.used() == 100u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
