@@ -41,7 +41,8 @@ public:
     // Ends it now, whatever it does.
     virtual void kill(base::end_reason why) = 0;
 
-    // When memory is short. Between two requests, with nothing of the next one there:
+    // When memory is short. Between two requests, with nothing of the next one there; one that has
+    // just been accepted is not, for its first may be under way.
     virtual bool idle() const noexcept { return false; }
     // What it holds in blocks.
     virtual std::size_t memory_bytes() const noexcept { return 0; }

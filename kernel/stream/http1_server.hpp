@@ -35,7 +35,9 @@ public:
     bool start() override;
     void drain(net::nanoseconds grace) override;
     void kill(base::end_reason why) override;
-    bool idle() const noexcept override { return phase_ == phase::idle && !stream_; }
+    bool idle() const noexcept override {
+        return phase_ == phase::idle && !stream_ && requests_ > 0;
+    }
     std::size_t memory_bytes() const noexcept override { return account_->bytes; }
     void shed() override;
     void go_on() override;
