@@ -160,7 +160,9 @@ class Levels(Short):
         while b" 503 " not in reply:
             held += [self.connect(HANG) for _ in range(50)]
             self.assertLess(len(held), 2400, self.proxy.log)
-            if self.said("new requests get 503"):
+            full = lambda: self.said("new requests get 503")
+            self.until(lambda: self.origin.open >= len(held) or full(), "they are not served")
+            if full():
                 begun[-1].sendall(b"\r\n")
                 reply = begun.pop().recv(4000)
         self.assertIn(b"memory_overload", reply)
