@@ -178,7 +178,7 @@ class Levels(Short):
     def unanswered(self, held):
         """A connection that is not accepted."""
         for _ in range(20):
-            held += [self.connect(HANG) for _ in range(20)]
+            held += [self.connect(HANG) for _ in range(100)]
             sock = self.connect(HEAD + b"\r\n")
             sock.settimeout(0.3)
             try:
