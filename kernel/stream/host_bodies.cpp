@@ -237,7 +237,7 @@ pk_status host_calls::retain(pk_stream* h, const pk_slice* slice) {
     stream& o = *slot::of(h).owner;
     auto* b = static_cast<base::block*>(slice->block);
     if (!b) return PK_OK;
-    if (o.retained_bytes_ + b->capacity > stream::emit_max) return PK_NO_MEMORY;
+    if (o.retained_bytes_ + b->capacity > stream::retained_max) return PK_NO_MEMORY;
     o.retained_bytes_ += b->capacity;
     base::retain(b);
     auto* r = o.arena.make<stream::retained_block>();

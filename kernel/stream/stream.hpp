@@ -34,6 +34,8 @@ class stream {
 public:
     static constexpr std::size_t high_water = 64 * 1024;
     static constexpr std::size_t emit_max = 256 * 1024;
+    static constexpr std::size_t retained_max =
+        128 * 1024;  // The rest of a connection's stays free.
     static constexpr std::size_t plugin_memory_max = 64 * 1024;
     static constexpr std::uint32_t annotations_max = 16;
     static constexpr std::uint32_t reroutes_max = 3;

@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import procs  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, run_to_exit  # noqa: E402
+from rig.sanitized import skips  # noqa: E402
 
 CONFIG = """
 limits: {{ memory: {memory} }}
@@ -108,7 +109,7 @@ class Short(unittest.TestCase):
         return socks
 
 
-@unittest.skipIf(SLOW > 1, "sanitizers cost memory")
+@unittest.skipIf(skips("test_memory.shedding"), "sanitizers cost memory")
 class Levels(Short):
     def test_at_80_percent_idle_connections_go_and_none_is_kept(self):
         self.start()
@@ -201,7 +202,7 @@ class Levels(Short):
         self.assertTrue(self.said("limits.memory is lowered to"))
 
 
-@unittest.skipIf(SLOW > 1, "sanitizers cost memory")
+@unittest.skipIf(skips("test_memory.shedding"), "sanitizers cost memory")
 class Uploads(Short):
     """F22, S30: a thousand big uploads to an origin that does not read."""
 
