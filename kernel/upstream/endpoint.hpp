@@ -53,8 +53,8 @@ struct upstream {
     std::string name;
     std::vector<endpoint> endpoints;
     std::unique_ptr<net::transport_plan> transport;  // Null: plain.
-    std::vector<balancer_use> balancers;  // The outermost first. None with one endpoint.
-    std::uint32_t balancer_needs = 0;     // Of all of them.
+    std::vector<balancer_use> balancers;             // The outermost first. None with one endpoint.
+    std::uint32_t balancer_needs = 0;                // Of all of them.
 
     std::vector<pk_endpoint> abi_endpoints;
     pk_endpoints snapshot{};

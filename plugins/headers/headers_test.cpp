@@ -4,7 +4,6 @@
 #include <pkernel/testing.hpp>
 
 using pk::testing::plugin_under_test;
-using pk::testing::request_spec;
 
 BOOST_AUTO_TEST_SUITE(headers)
 

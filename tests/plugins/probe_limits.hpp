@@ -44,6 +44,7 @@ struct gate {
 };
 
 struct gated_job {
+    explicit gated_job(std::shared_ptr<gate> g) : at(std::move(g)) {}
     std::shared_ptr<gate> at;
     void run() { at->wait(); }
 };
@@ -84,7 +85,7 @@ inline std::uint64_t emit_owned(pk::stream& s, pk::direction d, pk::data bytes,
     for (std::string_view part : bytes) {
         auto piece = std::make_unique<owned_piece>(owned_piece{std::string(part), host});
         if (s.emit_owned(d, piece->bytes, &owned_piece::unused, piece.get()) != PK_OK) break;
-        piece.release();
+        static_cast<void>(piece.release());  // The host's, until it calls unused.
         taken += part.size();
     }
     return taken;

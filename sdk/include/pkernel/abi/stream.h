@@ -173,8 +173,8 @@ typedef struct pk_stream_api {
     uint64_t (*queued)(struct pk_stream* s, uint32_t direction);
 
     /* Keeps the block of a slice of a data event past the callback; counts against the stream's
-     * memory (PK_NO_MEMORY: over 128 KiB) until released, at the latest by the kernel after stream_end. Not for
-     * other threads: copy. */
+     * memory (PK_NO_MEMORY: over 128 KiB) until released, at the latest by the kernel after
+     * stream_end. Not for other threads: copy. */
     pk_status (*retain)(struct pk_stream* s, const pk_slice* slice);
     void (*release)(struct pk_stream* s, const pk_slice* slice);
 
