@@ -130,9 +130,22 @@ void codec_stream::take_abort(std::uint32_t cause) noexcept {
     server_.ready(*this);
 }
 
+// Bytes without a block stand in the stream's arena, say, and the connection's output outlives it.
+base::slice codec_stream::lasting(base::slice piece) {
+    if (piece.raw()->block) return piece;
+    const auto copy = base::block_ref::adopt(server_.in().blocks.take_sized(piece.size()));
+    std::memcpy(copy->data(), piece.data(), piece.size());
+    return base::slice(copy->data(), piece.size(), copy.get());
+}
+
 pk_status codec_stream::move_body(base::slice_queue& out, std::uint64_t n) {
     if (n > body_.bytes()) return PK_INVALID;
-    body_.move_to(out, n);
+    for (std::uint64_t left = n; left > 0;) {
+        const auto size = std::min<std::uint64_t>(left, body_.front().size());
+        out.push(lasting(body_.front().front(size)));
+        body_.consume(size);
+        left -= size;
+    }
     framed_ += n;
     stream_->response_bytes += n;
     server_.count_queued(-static_cast<std::int64_t>(n));

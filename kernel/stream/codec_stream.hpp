@@ -70,6 +70,7 @@ private:
     bool lengths_differ() const noexcept;
     void deliver();
     void drop_input();
+    base::slice lasting(base::slice piece);
     void watch_request();
     void watch_response();
     void request_expired();
