@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 
 #include "fake_stream.hpp"
@@ -19,7 +20,9 @@ namespace {
 // The note in the file's bytes: present, of this ABI, with the file's own name.
 void check_note(const std::string& file) {
     std::ifstream in(file, std::ios::binary);
-    const std::string bytes(std::istreambuf_iterator<char>(in), {});
+    std::ostringstream whole;
+    whole << in.rdbuf();
+    const std::string bytes = whole.str();
     const std::uint32_t words[] = {sizeof PKERNEL_NOTE_OWNER, sizeof(pk_note), PKERNEL_NOTE_TYPE};
     std::string head(reinterpret_cast<const char*>(words), sizeof words);
     head.append(PKERNEL_NOTE_OWNER, sizeof PKERNEL_NOTE_OWNER);
