@@ -99,7 +99,7 @@ void origin_step(peer& o, reader& in) {
     o.send(pieces[which % 9]);
 }
 
-bool step(worker_rig& rig, reader& in) {
+bool h2_step(worker_rig& rig, reader& in) {
     if (in.empty()) return false;
     const unsigned what = in.byte();
     if (rig.clients.empty() || (what == 255 && rig.clients.size() < 3))
@@ -164,7 +164,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     // Until exit.
     static worker_rig& rig = *new worker_rig(PKERNEL_FUZZ_PLUGINS, routes, ", codecs: [ http2 ]");
     reader in{{reinterpret_cast<const char*>(data), size}};
-    for (int i = 0; i < steps_max && step(rig, in); ++i) {
+    for (int i = 0; i < steps_max && h2_step(rig, in); ++i) {
     }
     for (const auto& c : rig.clients) c->reads = true;
     rig.turn();
