@@ -20,6 +20,43 @@ io_result wire::send(base::slice_queue& out, bool more) noexcept {
     return r;
 }
 
+io_result wire::fill(base::input_buffer& in, bool& readable, bool& peer_closed) noexcept {
+    const std::size_t room = in.free_size();
+    const auto r = receive(in.free_space(), room, peer_closed);
+    switch (r.status) {
+        case io_status::done:
+            in.filled(r.bytes);
+            // A short read has emptied the fd; only a FIN seen before can be behind it.
+            if (emptied(r.bytes, room) && !peer_closed) readable = false;
+            break;
+        case io_status::end:
+            peer_closed = true;
+            readable = false;
+            break;
+        case io_status::would_block:
+            readable = false;
+            break;
+        case io_status::failed:
+            break;
+    }
+    return r;
+}
+
+bool wire::outlast(bool& readable, std::uint64_t& so_far, std::uint64_t most) noexcept {
+    if (!wrote_last_) wrote_last_ = end_writing();
+    char nowhere[16 * 1024];
+    while (readable) {
+        const auto r = receive(nowhere, sizeof nowhere);
+        if (r.status == io_status::would_block) {
+            readable = false;
+            return true;
+        }
+        so_far += r.bytes;
+        if (r.status != io_status::done || so_far > most) return false;
+    }
+    return true;
+}
+
 bool wire::end_writing() noexcept {
     if (session_ && !session_->close_write()) return false;
     ::shutdown(fd_, SHUT_WR);

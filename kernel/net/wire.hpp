@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "kernel/base/input_buffer.hpp"
 #include "kernel/base/slice_queue.hpp"
 #include "kernel/net/loop.hpp"
 #include "kernel/net/socket.hpp"
@@ -20,7 +21,9 @@ class wire {
 public:
     explicit wire(int fd = -1) noexcept : fd_(fd) {}
     wire(wire&& other) noexcept
-        : fd_(std::exchange(other.fd_, -1)), session_(std::move(other.session_)) {}
+        : fd_(std::exchange(other.fd_, -1)),
+          wrote_last_(other.wrote_last_),
+          session_(std::move(other.session_)) {}
     wire& operator=(wire&&) = delete;
     ~wire() { close(false); }
 
@@ -53,8 +56,12 @@ public:
     }
     // Takes from the front of `out`. `more`: further bytes follow at once.
     io_result send(base::slice_queue& out, bool more) noexcept;
-    // No more will be written. False: the transport's goodbye waits for the fd; ask again.
-    bool end_writing() noexcept;
+    // Reads into `in`, which has room, and keeps its owner's flags: whether there may be more to
+    // read, and whether the peer's FIN was seen.
+    io_result fill(base::input_buffer& in, bool& readable, bool& peer_closed) noexcept;
+    // No more is written from here on; what still comes is thrown away, `most` bytes of it in all,
+    // counted in `so_far`. False: that is over, for the peer has ended or sent too much.
+    bool outlast(bool& readable, std::uint64_t& so_far, std::uint64_t most) noexcept;
     void close(bool with_reset) noexcept;
 
     // True when the peer has closed, or has sent something, on a connection that should be silent.
@@ -68,7 +75,11 @@ public:
     }
 
 private:
+    // False: the transport's goodbye waits for the fd; ask again.
+    bool end_writing() noexcept;
+
     int fd_;
+    bool wrote_last_ = false;
     std::unique_ptr<net::session> session_;
 };
 

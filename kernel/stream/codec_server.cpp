@@ -179,20 +179,14 @@ void codec_server::read() {
 bool codec_server::fill() {
     if (!readable_) return false;
     in_.renew(large_);
-    const std::size_t room = in_.free_size();
-    const auto r = from_.wire.receive(in_.free_space(), room, peer_closed_);
+    const auto r = from_.wire.fill(in_, readable_, peer_closed_);
     switch (r.status) {
         case net::io_status::done:
-            in_.filled(r.bytes);
-            large_ = r.bytes == room;
-            if (from_.wire.emptied(r.bytes, room) && !peer_closed_) readable_ = false;
+            large_ = in_.free_size() == 0;
             return true;
         case net::io_status::would_block:
-            readable_ = false;
             return false;
         case net::io_status::end:
-            readable_ = false;
-            peer_closed_ = true;
             peer_ended();
             return false;
         case net::io_status::failed:
@@ -362,18 +356,7 @@ void codec_server::linger() {
 }
 
 void codec_server::discard() {
-    if (!said_goodbye_) said_goodbye_ = from_.wire.end_writing();
-    char nowhere[16 * 1024];
-    while (readable_) {
-        const auto r = from_.wire.receive(nowhere, sizeof nowhere);
-        if (r.status == net::io_status::would_block) {
-            readable_ = false;
-            return;
-        }
-        lingered_ += r.bytes;
-        if (r.status != net::io_status::done || lingered_ > linger_bytes_max)
-            return close({}, false);
-    }
+    if (!from_.wire.outlast(readable_, lingered_, linger_bytes_max)) close({}, false);
 }
 
 void codec_server::close(base::end_reason why, bool with_reset) {

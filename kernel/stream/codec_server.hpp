@@ -117,7 +117,6 @@ private:
     bool blocked_ = false;  // send said no.
     bool large_ = false;    // The last read filled its block.
     bool draining_ = false;
-    bool said_goodbye_ = false;
     net::nanoseconds grace_{};
     std::uint32_t close_cause_ = 0;
     std::uint32_t glitches_ = 0;
@@ -126,7 +125,7 @@ private:
     std::size_t queued_ = 0;
     std::uint64_t written_ = 0;
     std::uint64_t taken_ = 0;
-    std::size_t lingered_ = 0;
+    std::uint64_t lingered_ = 0;
     base::input_buffer in_;
     base::slice_queue out_;
     base::scratch scratch_;

@@ -94,20 +94,14 @@ bool http1_server::fill() {
         refuse({431, "head_too_large"});
         return false;
     }
-    const std::size_t room = in_.free_size();
-    const auto r = wire_.receive(in_.free_space(), room, peer_closed_);
+    const auto r = wire_.fill(in_, readable_, peer_closed_);
     switch (r.status) {
         case net::io_status::done:
-            in_.filled(r.bytes);
             window_in_ += r.bytes;
-            if (wire_.emptied(r.bytes, room) && !peer_closed_) readable_ = false;
             return true;
         case net::io_status::would_block:
-            readable_ = false;
             return false;
         case net::io_status::end:
-            readable_ = false;
-            peer_closed_ = true;
             peer_ended();
             return false;
         case net::io_status::failed:
@@ -321,7 +315,6 @@ void http1_server::end_stream(base::end_reason why) {
 // Half-closes, and reads on for a little so that no reset destroys what the client has yet to read.
 void http1_server::linger() {
     phase_ = phase::lingering;
-    said_goodbye_ = false;
     in_.release();
     lingered_ = 0;
     readable_ = true;
@@ -330,17 +323,7 @@ void http1_server::linger() {
 }
 
 void http1_server::discard() {
-    if (!said_goodbye_) said_goodbye_ = wire_.end_writing();
-    char nowhere[16 * 1024];
-    while (readable_) {
-        const auto r = wire_.receive(nowhere, sizeof nowhere);
-        if (r.status == net::io_status::would_block) {
-            readable_ = false;
-            return;
-        }
-        lingered_ += r.bytes;
-        if (r.status != net::io_status::done || lingered_ > linger_bytes_max) return close(false);
-    }
+    if (!wire_.outlast(readable_, lingered_, linger_bytes_max)) close(false);
 }
 
 void http1_server::close(bool with_reset) {

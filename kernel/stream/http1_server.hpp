@@ -121,7 +121,6 @@ private:
     bool continued_ = false;
     bool draining_ = false;
     bool splice_waits_ = false;
-    bool said_goodbye_ = false;
     stream* stream_ = nullptr;
     base::block_account* const account_;
     base::input_buffer in_;

@@ -168,22 +168,15 @@ bool connection::fill() {
         fail(failure_kind::bad_response, {502, "response_head_too_large"});
         return false;
     }
-    const std::size_t room = in_.free_size();
-    const auto r = wire_.receive(in_.free_space(), room, peer_closed_);
+    const auto r = wire_.fill(in_, readable_, peer_closed_);
     switch (r.status) {
         case net::io_status::done:
-            in_.filled(r.bytes);
             got_bytes_ = true;
-            // A short read has emptied the socket; only a FIN seen before can be behind it.
-            if (wire_.emptied(r.bytes, room) && !peer_closed_) readable_ = false;
             if (phase_ == phase::body) time(timing::stall, what_.limits->stall);
             return true;
         case net::io_status::would_block:
-            readable_ = false;
             return false;
         case net::io_status::end:
-            readable_ = false;
-            peer_closed_ = true;
             peer_ended();
             return false;
         case net::io_status::failed:
