@@ -234,6 +234,7 @@ void stream::reset() {
     for (http::fields* f :
          {&head.headers, &request_trailers, &response.headers, &response_trailers, &claimed_})
         f->forget();
+    head.method = head.target = {};
     made_values = nullptr;
     depth = 0;
     arena.reset();
