@@ -15,7 +15,8 @@ namespace pkernel::base {
 
 class crash_board {
 public:
-    static constexpr std::uint32_t lines_max = 1025;     // 0: the control thread, 1 + n: worker n.
+    static constexpr std::uint32_t lines_max =
+        1027;  // 0: the control thread, 1 + n: worker n, then others.
     static constexpr std::uint32_t labels_max = 4096;    // Number 0 is the kernel itself.
     static constexpr std::uint32_t hooks_max = 64;       // Number 0 is "no hook in particular".
     static constexpr std::size_t label_bytes_max = 120;  // Longer ones are cut.

@@ -7,10 +7,12 @@
 
 #include <condition_variable>
 #include <fstream>
+#include <functional>
 #include <mutex>
 #include <thread>
 
 #include "kernel/base/siphash.hpp"
+#include "kernel/runtime/crash_signals.hpp"
 #include "kernel/runtime/generation_builder.hpp"
 #include "kernel/runtime/memory_limit.hpp"
 #include "kernel/runtime/report.hpp"
@@ -215,7 +217,12 @@ private:
     engine_setup& setup_;
     plugin::services services_;
     std::shared_ptr<const stream::generation> plan_;
-    stream::offload_pool offload_;
+    stream::offload_pool offload_{
+        [this](unsigned index, const std::function<void(plugin::marker_slot&)>& work) {
+            const std::uint32_t line = 1 + setup_.workers + index;  // Behind those of the workers.
+            const crash_stack own_stack(line);
+            work(*reinterpret_cast<plugin::marker_slot*>(&setup_.board.line_of(line)));
+        }};
     base::memory_budget memory_;
     memory_metrics metrics_;
     std::vector<std::unique_ptr<worker>> workers_;

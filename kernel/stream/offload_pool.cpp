@@ -24,13 +24,15 @@ bool offload_pool::push(offload_job& job) {
         queue_.push_back(&job);
         // One thread until there is more to do than one can.
         if (threads_.size() < threads_max && queue_.size() > threads_.size())
-            threads_.emplace_back([this] { work(); });
+            threads_.emplace_back([this, index = static_cast<unsigned>(threads_.size())] {
+                around_(index, [this](plugin::marker_slot& marker) { work(marker); });
+            });
     }
     ready_.notify_one();
     return true;
 }
 
-void offload_pool::work() {
+void offload_pool::work(plugin::marker_slot& marker) {
     ::pthread_setname_np(::pthread_self(), "pk-offload");
     std::unique_lock hold(mutex_);
     for (;;) {
@@ -39,7 +41,10 @@ void offload_pool::work() {
         offload_job& job = *queue_.front();
         queue_.pop_front();
         hold.unlock();
-        job.abi.run(job.abi.arg);
+        {
+            const plugin::call_marker mark(marker, job.number);
+            job.abi.run(job.abi.arg);
+        }
         job.port->back(job);
         hold.lock();
     }
@@ -97,6 +102,7 @@ pk_status offload_port::push(std::unique_ptr<offload_job> job) {
     if (!job->abi.run || !job->abi.drop) return PK_INVALID;
     if (!job->abi.done && !job->conn_done) return PK_INVALID;
     job->port = this;
+    job->number = context_.marker.running;
     if (!pool_.push(*job)) return PK_NO_MEMORY;
     out_.push_back(*job.release());
     return PK_OK;
@@ -132,9 +138,15 @@ void offload_port::settle(offload_job& job) {
     job.unlink();
     const std::unique_ptr<offload_job> owned(&job);
     const pk_job& abi = job.abi;
-    if (job.on_worker && !job.dropping) return abi.done(nullptr, abi.arg);
+    if (job.on_worker && !job.dropping) {
+        const plugin::call_marker mark(context_.marker, job.number);
+        return abi.done(nullptr, abi.arg);
+    }
     void* const who = job.dropping ? nullptr : context_.wakers->find(job.who);
-    if (!who) return abi.drop(abi.arg);
+    if (!who) {
+        const plugin::call_marker mark(context_.marker, job.number);
+        return abi.drop(abi.arg);
+    }
     if (job.conn_done) {
         auto& c = *static_cast<net::session*>(who);
         return c.call_back([&] { job.conn_done(c.handle(), abi.arg); });

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "kernel/base/list.hpp"
 #include "kernel/net/loop.hpp"
 #include "kernel/net/transport.hpp"
+#include "kernel/plugin/call_marker.hpp"
 #include "kernel/stream/waker_table.hpp"
 #include "pkernel/abi/offload.h"
 
@@ -34,6 +36,7 @@ struct offload_job : base::list_hook<offload_job> {
     pk_job abi{};
     offload_port* port = nullptr;
     offload_job* next_back = nullptr;
+    std::uint32_t number = 0;     // Of the instance whose job it is.
     bool on_worker = false;       // Or:
     pk_waker who{UINT64_MAX, 0};  // tells whether the handle still lives: a stream's, or
     void (*conn_done)(pk_conn*, void*) = nullptr;  // if this is set, a connection's.
@@ -47,7 +50,12 @@ public:
     static constexpr unsigned threads_max = 2;
     static constexpr std::size_t queue_max = 1024;
 
-    offload_pool() = default;
+    // What stands around the life of thread `index`: it calls `work` once, with the place for that
+    // thread's crash mark.
+    using surroundings =
+        std::function<void(unsigned index, const std::function<void(plugin::marker_slot&)>& work)>;
+
+    explicit offload_pool(surroundings around) : around_(std::move(around)) {}
     offload_pool(const offload_pool&) = delete;
     offload_pool& operator=(const offload_pool&) = delete;
     // Requires that every port is gone.
@@ -57,8 +65,9 @@ public:
     bool push(offload_job& job);
 
 private:
-    void work();
+    void work(plugin::marker_slot& marker);
 
+    const surroundings around_;
     std::mutex mutex_;
     std::condition_variable ready_;
     std::deque<offload_job*> queue_;

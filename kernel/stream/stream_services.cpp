@@ -87,12 +87,18 @@ void cancel_timer(pk_stream* h, std::uint64_t id) {
 
 struct worker_timer {
     worker_timer(const pk_host* h, void (*f)(void*), void* a, std::uint64_t i)
-        : host(h), fn(f), arg(a), id(i), timer(&fired, this) {}
+        : host(h),
+          fn(f),
+          arg(a),
+          id(i),
+          number(this_context->marker.running),
+          timer(&fired, this) {}
     static void fired(void* self);
     const pk_host* host;
     void (*fn)(void*);
     void* arg;
     std::uint64_t id;
+    const std::uint32_t number;  // Of the instance that set it.
     net::timer timer;
 };
 constexpr std::size_t worker_timers_max = 64;
@@ -106,7 +112,7 @@ void worker_timer::fired(void* self) {
     auto* t = static_cast<worker_timer*>(self);
     auto* fn = t->fn;
     void* arg = t->arg;
-    plugin::call_marker mark(this_context->marker, 0);
+    plugin::call_marker mark(this_context->marker, t->number);
     erase_timer(t->host, t->id);
     fn(arg);
 }

@@ -1,4 +1,5 @@
-"""F31, F33: a plugin that throws, answers nonsense, resets or emits the wrong amount costs one request, visibly, and no more."""
+"""F31-F33: a plugin that throws, answers nonsense, resets or emits the wrong amount costs one request, visibly, and no more;
+one that takes the process with it is named, and the next engine serves."""
 import os
 import shutil
 import socket
@@ -31,14 +32,20 @@ def plugin():
     return Path(os.environ.get("PKRIG_PLUGINS") or build_dir() / "tests" / "plugins") / "trouble.so"
 
 
+def plugins_for(tests):
+    """A plugins folder that lasts as long as the class `tests`."""
+    folder = Path(tempfile.mkdtemp(prefix="pkrig-plugins-"))
+    tests.addClassCleanup(shutil.rmtree, folder, True)
+    folder.chmod(0o755)
+    for file in (plugin(), build_dir() / "plugins" / "access_log.so"):
+        shutil.copy(file, folder)
+    return folder
+
+
 class Trouble(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        folder = Path(tempfile.mkdtemp(prefix="pkrig-plugins-"))
-        cls.addClassCleanup(shutil.rmtree, folder, True)
-        folder.chmod(0o755)
-        for file in (plugin(), build_dir() / "plugins" / "access_log.so"):
-            shutil.copy(file, folder)
+        folder = plugins_for(cls)
         cls.origin = Origin().__enter__()
         cls.addClassCleanup(cls.origin.__exit__)
         cls.proxy = Proxy(CONFIG.format(port=cls.origin.port), args=["--plugins-dir", str(folder)])
@@ -198,6 +205,41 @@ class Trouble(unittest.TestCase):
         if reply is not None and reply.complete:
             self.assertIn((reply.status, reply.body), ((200, b"first"), (500, reply.body)))
         self.assertEqual(self.data, b"")
+
+
+class Deaths(unittest.TestCase):
+    """F32: wherever a plugin's code was running when it died."""
+
+    def test_a_plugin_that_aborts_is_named(self):
+        with Origin() as origin:
+            folder = plugins_for(type(self))
+            proxy = Proxy(CONFIG.format(port=origin.port), args=["--plugins-dir", str(folder)])
+            self.addCleanup(proxy.cleanup)
+            for where in ("handler-abort", "handler-abort-in-job", "handler-abort-in-timer"):
+                with self.subTest(where):
+                    seen = len(proxy.lines)
+                    with socket.create_connection(("127.0.0.1", proxy.port()), 10 * SLOW) as sock:
+                        sock.sendall(
+                            b"GET /handler HTTP/1.1\r\nHost: a\r\nX-Trouble: %s\r\n\r\n"
+                            % where.encode()
+                        )
+                        self.assertEqual(received(sock), b"")
+                    line = proxy.wait_log(r"engine \d+ .*; running: ", 5 * SLOW, seen)
+                    self.assertRegex(line, r"running: trouble on route ")
+                    with socket.create_connection(("127.0.0.1", proxy.port()), 10 * SLOW) as sock:
+                        sock.sendall(b"GET /ok HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                        self.assertIn(b"HTTP/1.1 200", received(sock))
+
+
+def received(sock):
+    """All that comes until the other side ends, in order or by a reset."""
+    data = b""
+    try:
+        while more := sock.recv(65536):
+            data += more
+    except ConnectionResetError:
+        pass
+    return data
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 // A filter and a handler that do wrong in the way that the request's field X-Trouble names (F31,
-// F33).
+// F33), or take the process with them (F32).
 
+#include <cstdlib>
+#include <memory>
 #include <pkernel/plugin.hpp>
+#include <pkernel/services/offload.hpp>
+#include <pkernel/services/timer.hpp>
 #include <stdexcept>
 #include <string>
 
@@ -74,10 +78,17 @@ public:
     }
 };
 
+struct fatal_job {
+    void run() { std::abort(); }
+};
+
 class trouble_handler {
 public:
+    explicit trouble_handler(pk::host& h) : jobs_(h), timers_(h) {}
+
     pk::verdict on_request(pk::stream& s) const {
         const auto what = asked(s);
+        if (what.starts_with("handler-abort")) return dies(s, what);
         if (what.starts_with("handler-throw")) return throws(what);
         if (what == "handler-next") return pk::next;
         if (what == "handler-done") return pk::done;
@@ -89,6 +100,18 @@ public:
     }
 
 private:
+    pk::verdict dies(pk::stream& s, std::string_view what) const {
+        pk_status begun = PK_OK;
+        if (what == "handler-abort") std::abort();
+        if (what == "handler-abort-in-job")
+            begun = jobs_.submit<&trouble_handler::survived>(s, std::make_unique<fatal_job>());
+        if (what == "handler-abort-in-timer")
+            begun = timers_.start_on_worker(
+                {}, [](void*) { std::abort(); }, nullptr);
+        return begun == PK_OK ? pk::wait : s.reply(503);
+    }
+    void survived(pk::stream& s, fatal_job&) const { s.reply(200, "still here"); }
+
     // Ends before what it announced.
     static pk::verdict short_of(pk::stream& s) {
         if (s.respond(200, {}, 100) != PK_OK || s.emit(out, "0123456789") != PK_OK) return pk::done;
@@ -102,6 +125,9 @@ private:
         s.finish(out);
         return pk::done;
     }
+
+    const pk::offload jobs_;
+    const pk::timers timers_;
 };
 
 }  // namespace
