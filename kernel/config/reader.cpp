@@ -43,6 +43,13 @@ bool any_default(const pk_option_table& t) {
     return false;
 }
 
+// Whether an option that is not there is worth a value, since it says something all the same. The
+// kernel asks its own tables by name, and has thousands of routes; a plugin finds a node for each.
+bool says_something(const pk_option& o) {
+    return o.default_text.size != 0 || has(o, PK_OPTION_REQUIRED) ||
+           (o.type == PK_OPT_TABLE && any_default(*o.table));
+}
+
 // What a default says stands nowhere in the config.
 void stand_at(node& n, const position& at) {
     n.at = at;
@@ -142,13 +149,19 @@ void option_reader::table(value& v, const node& n, const pk_option_table& t, con
 
 void option_reader::children(value& v, const node& n, const pk_option_table& t, const scope& s) {
     open_.push_back(&t);
-    value* first = s.memory->make(t.count);
-    v.first = first;
-    v.count = t.count;
+    const bool sparse = s.around == nullptr;
+    const auto kept = [&](const pk_option& o) {
+        return !sparse || says_something(o) || n.find(view(o.name)) != nullptr;
+    };
+    std::uint32_t count = 0;
+    for (std::uint32_t i = 0; i < t.count; ++i) count += kept(option_at(t, i));
+    value* next = s.memory->make(count);
+    v.first = next;
+    v.count = count;
     v.stride = sizeof(value);
     for (std::uint32_t i = 0; i < t.count; ++i) {
         const pk_option& o = option_at(t, i);
-        option(first[i], n.find(view(o.name)), o, s);
+        if (kept(o)) option(*next++, n.find(view(o.name)), o, s);
     }
     for (const entry& e : n.entries) {
         if (find_option(t, e.key.text) != nullptr) continue;
@@ -223,8 +236,6 @@ void option_reader::absent(value& v, const pk_option& o, const scope& s) {
         default_value(v, o, s);
     } else if (o.type == PK_OPT_TABLE && !any_required(*o.table) &&
                std::find(open_.begin(), open_.end(), o.table) == open_.end()) {
-        // A plugin finds a node for each option; the kernel asks by name, and has thousands of
-        // routes.
         if (s.around == nullptr && !any_default(*o.table)) return;
         given_option(v, empty_map(s.at), o, named(o, s));
         v.flags = 0;
