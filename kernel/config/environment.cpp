@@ -18,18 +18,21 @@ file_text problem(std::string why) {
     return {false, {}, std::move(why)};
 }
 
-file_text read_all(int fd, std::size_t size_max) {
+}  // namespace
+
+file_text read_open_file(int fd, std::size_t size_max) {
     struct stat about {};
     if (fstat(fd, &about) != 0) return problem(std::strerror(errno));
     if (S_ISDIR(about.st_mode)) return problem("it is a directory");
     if (!S_ISREG(about.st_mode)) return problem("it is not a regular file");
     file_text out;
     char buffer[65536];
-    for (;;) {
-        const ssize_t n = ::read(fd, buffer, sizeof buffer);
+    for (off_t at = 0;;) {
+        const ssize_t n = ::pread(fd, buffer, sizeof buffer, at);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return problem(std::strerror(errno));
         if (n == 0) break;
+        at += n;
         out.bytes.append(buffer, static_cast<std::size_t>(n));
         if (out.bytes.size() > size_max) {
             return problem("it is larger than " + std::to_string(size_max / 1024) + "KiB");
@@ -39,15 +42,13 @@ file_text read_all(int fd, std::size_t size_max) {
     return out;
 }
 
-}  // namespace
-
 file_text process_environment::read(const std::string& path, std::size_t size_max) {
     // Not blocking: opening a pipe for reading must not wait for its writer.
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return problem(errno == ENOENT ? "there is no such file" : std::strerror(errno));
     }
-    file_text out = read_all(fd, size_max);
+    file_text out = read_open_file(fd, size_max);
     ::close(fd);
     return out;
 }

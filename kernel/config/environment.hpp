@@ -29,8 +29,11 @@ public:
     virtual std::string working_directory() = 0;
 };
 
+// The bytes of an open file from its beginning, wherever it was read to. As environment::read.
+file_text read_open_file(int fd, std::size_t size_max);
+
 // The process's own.
-class process_environment final : public environment {
+class process_environment : public environment {
 public:
     file_text read(const std::string& path, std::size_t size_max) override;
     std::optional<std::string> variable(std::string_view name) override;

@@ -10,7 +10,7 @@ namespace {
 
 static_assert(std::is_trivially_copyable_v<message>);
 // No byte between the members: nothing else of the sender travels along.
-static_assert(sizeof(message) == 40 + message::owner_bytes_max + sizeof(sockaddr_storage));
+static_assert(sizeof(message) == 40 + message::text_bytes_max + sizeof(sockaddr_storage));
 
 constexpr std::size_t control_bytes = CMSG_SPACE(message::fds_max * sizeof(int));
 
@@ -19,12 +19,15 @@ bool known(message_kind kind, bool from_engine) noexcept {
         case message_kind::listen:
         case message_kind::close:
         case message_kind::ready:
+        case message_kind::files:
             return from_engine;
         case message_kind::sockets:
         case message_kind::drain:
         case message_kind::stop:
         case message_kind::reload:
         case message_kind::reopen_logs:
+        case message_kind::file:
+        case message_kind::files_end:
             return !from_engine;
     }
     return false;
@@ -32,6 +35,11 @@ bool known(message_kind kind, bool from_engine) noexcept {
 
 bool has_address(message_kind kind) noexcept {
     return kind == message_kind::listen || kind == message_kind::close;
+}
+
+bool good_fds(const message& m) noexcept {
+    if (m.kind == message_kind::file) return m.fds == 1 && m.words().starts_with('/');
+    return m.fds == 0 || m.kind == message_kind::sockets;
 }
 
 bool good_address(const message& m) noexcept {
@@ -78,15 +86,21 @@ void message::set_spec(const net::listen_spec& from) noexcept {
     backlog = from.backlog;
 }
 
-void message::set_owner(std::string_view text) noexcept {
-    owner_bytes = static_cast<std::uint32_t>(text.copy(owner.data(), owner_bytes_max));
+void message::set_owner(std::string_view name) noexcept {
+    text_bytes = static_cast<std::uint32_t>(name.copy(text.data(), owner_bytes_max));
+}
+
+bool message::set_path(std::string_view path) noexcept {
+    if (path.size() > text_bytes_max) return false;
+    text_bytes = static_cast<std::uint32_t>(path.copy(text.data(), text_bytes_max));
+    return true;
 }
 
 bool is_valid(const message& m, std::size_t bytes, std::size_t fds, bool from_engine) noexcept {
     return bytes == sizeof(message) && m.magic == message::magic_word && m.fds == fds &&
-           known(m.kind, from_engine) && (fds == 0 || m.kind == message_kind::sockets) &&
-           m.count <= message::sockets_max && fds <= m.count && m.any <= 1 && m.backlog >= 0 &&
-           m.owner_bytes <= message::owner_bytes_max && (!has_address(m.kind) || good_address(m));
+           known(m.kind, from_engine) && m.count <= message::sockets_max && fds <= m.count &&
+           m.any <= 1 && m.backlog >= 0 && m.text_bytes <= message::text_bytes_max && good_fds(m) &&
+           (!has_address(m.kind) || (m.text_bytes <= message::owner_bytes_max && good_address(m)));
 }
 
 std::pair<channel, channel> channel::make_pair() {

@@ -23,19 +23,23 @@ enum class message_kind : std::uint32_t {
     listen = 1,  // Answered by one or more `sockets`.
     close = 2,   // The address is no longer in the config.
     ready = 3,   // It serves; `count` workers.
+    files = 4,   // Asks for the config's files that it may not open: `file`s, then `files_end`.
     // From the master.
     sockets = 16,  // Carries fds; or none, and `step` and `error` say why.
     drain = 17,
     stop = 18,
     reload = 19,
-    reopen_logs = 20
+    reopen_logs = 20,
+    file = 21,      // Carries one fd, open for reading; `text` is its path.
+    files_end = 22  // No more of them; `error` is not 0 when they may not be all.
 };
 
 struct message {
     static constexpr std::uint32_t magic_word = 0x706b6d31;
     static constexpr std::uint32_t sockets_max = 1024;  // Of one address.
     static constexpr std::size_t fds_max = 64;          // In one message.
-    static constexpr std::size_t owner_bytes_max = 64;
+    static constexpr std::size_t owner_bytes_max = 64;  // A listener's name is cut to it.
+    static constexpr std::size_t text_bytes_max = 1024;
 
     std::uint32_t magic = magic_word;
     message_kind kind{};
@@ -47,14 +51,15 @@ struct message {
     std::int32_t backlog = 0;
     std::uint32_t any = 0;  // listen_spec::any
     std::uint32_t address_bytes = 0;
-    std::uint32_t owner_bytes = 0;
-    std::array<char, owner_bytes_max> owner{};
+    std::uint32_t text_bytes = 0;
+    std::array<char, text_bytes_max> text{};  // listen, close: the owner; file: an absolute path.
     sockaddr_storage address{};
 
     net::listen_spec spec() const noexcept;
     void set_spec(const net::listen_spec& from) noexcept;
-    std::string_view owner_text() const noexcept { return {owner.data(), owner_bytes}; }
-    void set_owner(std::string_view text) noexcept;  // Cut to owner_bytes_max.
+    std::string_view words() const noexcept { return {text.data(), text_bytes}; }
+    void set_owner(std::string_view name) noexcept;  // Cut to owner_bytes_max.
+    bool set_path(std::string_view path) noexcept;   // False: longer than text_bytes_max.
 };
 
 // Every field within its bounds, and `kind` one that this side may get. Pure.
@@ -78,7 +83,8 @@ public:
 
     int fd() const noexcept { return fd_.get(); }
 
-    // Neither waits. `send` says no when the other side is gone or does not read.
+    // Neither waits. `send` says no when the other side is gone or does not read: errno is EAGAIN
+    // then.
     bool send(message text, const std::vector<int>& fds = {}) noexcept;
     status receive(received& out);
 

@@ -5,14 +5,25 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <string>
 #include <utility>
 
+#include "kernel/base/log.hpp"
 #include "kernel/net/listen.hpp"
 
 namespace pkernel::runtime {
 namespace {
 
 using net::listen_spec;
+
+bool is_sockets(message_kind kind) {
+    return kind == message_kind::sockets;
+}
+
+bool is_of_files(message_kind kind) {
+    return kind == message_kind::file || kind == message_kind::files_end;
+}
 
 }  // namespace
 
@@ -32,7 +43,7 @@ listener_source::answer engine_link::listen(const config::address& at, std::stri
     answer out;
     for (std::uint32_t left = 1; left > 0;) {
         received got;
-        if (!wait_for_sockets(got))
+        if (!wait_for(is_sockets, got))
             return {{}, "cannot listen on " + at.text + ": the master does not answer", {}};
         if (got.fds.empty())
             return listener_source::refused(at, got.text.step, got.text.error, spec);
@@ -52,14 +63,31 @@ void engine_link::close(const config::address& at, std::string_view owner) {
     channel_.send(text);
 }
 
-// Reads up to the next `sockets`, keeping what is met before it.
-bool engine_link::wait_for_sockets(received& out) {
+passed_files engine_link::files() {
+    passed_files all;
+    message ask;
+    ask.kind = message_kind::files;
+    received got;
+    bool whole = channel_.send(ask);
+    while (whole && (whole = wait_for(is_of_files, got)) && got.text.kind == message_kind::file) {
+        if (all.size() < passed_files_max)
+            all.insert_or_assign(std::string(got.text.words()), std::move(got.fds.front()));
+    }
+    if (!whole || got.text.error != 0)
+        base::log(base::log_level::warning,
+                  "the master has not opened all files of the config that only root may open" +
+                      (whole ? ": " + std::string(std::strerror(got.text.error)) : ""));
+    return all;
+}
+
+// Reads up to the next that is wanted, keeping what is met before it.
+bool engine_link::wait_for(bool (*wanted)(message_kind), received& out) {
     using clock = std::chrono::steady_clock;
     const auto end = clock::now() + std::chrono::milliseconds(answer_time_max_ms);
     for (;;) {
         switch (channel_.receive(out)) {
             case channel::status::message:
-                if (out.text.kind == message_kind::sockets) return true;
+                if (wanted(out.text.kind)) return true;
                 note(out.text.kind);
                 break;
             case channel::status::empty: {

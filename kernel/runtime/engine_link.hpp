@@ -7,6 +7,7 @@
 #include "kernel/runtime/channel.hpp"
 #include "kernel/runtime/control.hpp"
 #include "kernel/runtime/listener_source.hpp"
+#include "kernel/runtime/privileged_files.hpp"
 
 namespace pkernel::runtime {
 
@@ -20,13 +21,17 @@ public:
     answer listen(const config::address& at, std::string_view owner, unsigned count) override;
     void close(const config::address& at, std::string_view owner) override;
 
+    // What the config names and this process's user may not open, as it is now. None when the
+    // master has no more rights than this process.
+    passed_files files();
+
     int fd() const noexcept override { return channel_.fd(); }
     // A master that is gone reads as one `stop`.
     std::optional<control_event> take() override;
     void ready(unsigned workers) override;
 
 private:
-    bool wait_for_sockets(received& out);
+    bool wait_for(bool (*wanted)(message_kind), received& out);
     void note(message_kind kind);
 
     channel channel_;

@@ -11,6 +11,7 @@
 #include "kernel/runtime/loading.hpp"
 #include "kernel/runtime/master.hpp"
 #include "kernel/runtime/memory_limit.hpp"
+#include "kernel/runtime/privileged_files.hpp"
 #include "kernel/runtime/privileges.hpp"
 #include "kernel/runtime/report.hpp"
 #include "kernel/runtime/single_process.hpp"
@@ -25,8 +26,8 @@ struct stage {
     listener_source& listeners;
     control_source& control;
     base::crash_board& board;
-    unsigned workers;  // Of the engine before; 0: this is the first.
-    bool has_master;
+    unsigned workers;     // Of the engine before; 0: this is the first.
+    engine_link* master;  // Null: none.
 };
 
 unsigned cpu_count() noexcept {
@@ -131,9 +132,12 @@ int run_engine(const command_line& line, const stage& on) {
     catch_crashes(on.board);
     const crash_stack control_thread(0);
 
-    if (on.has_master)
+    if (on.master)
         if (const int code = give_up_root(config_file(line)); code != 0) return code;
-    reading from(line);  // Its copies of plugins belong to whoever this process is by now.
+    passed_files given;
+    if (on.master && !is_root()) given = on.master->files();
+    reading from(
+        line, std::move(given));  // Its copies of plugins belong to whoever this process is by now.
     from.load();
     show(from.problems);
     if (!from.conf) return from.exit_code();
@@ -162,7 +166,7 @@ int run_alone(const command_line& line) {
         const log early(log::mode::direct, line.log_format, line.log_level);
         base::log(log_level::warning, "a single process keeps root");
     }
-    return run_engine(line, {process, process, board, 0, false});
+    return run_engine(line, {process, process, board, 0, nullptr});
 }
 
 }  // namespace
@@ -170,9 +174,11 @@ int run_alone(const command_line& line) {
 int run_proxy(const command_line& line) {
     if (line.single_process) return run_alone(line);
     const log own_log(log::mode::direct, line.log_format, line.log_level);
-    master keeper([&](engine_link& link, base::crash_board& board, unsigned workers) {
-        return run_engine(line, {link, link, board, workers, true});
-    });
+    master keeper(
+        [&](engine_link& link, base::crash_board& board, unsigned workers) {
+            return run_engine(line, {link, link, board, workers, &link});
+        },
+        [&](pid_t engine, channel& to) { hand_over_files(config_file(line), engine, to); });
     return keeper.run();
 }
 

@@ -69,8 +69,9 @@ plugin::host_abi kernel_abi() {
     return abi;
 }
 
-reading::reading(const command_line& line)
+reading::reading(const command_line& line, passed_files given)
     : file(config_file(line)),
+      outside(std::move(given)),
       files(plugins_dir(line), trust_of(line), kernel_abi()),
       plugins(files) {}
 

@@ -12,6 +12,7 @@
 #include "kernel/plugin/catalog.hpp"
 #include "kernel/plugin/loader.hpp"
 #include "kernel/runtime/command_line.hpp"
+#include "kernel/runtime/privileged_files.hpp"
 
 namespace pkernel::runtime {
 
@@ -28,14 +29,17 @@ plugin::host_abi kernel_abi();
 
 // One reading of the config, and what it was read with. [control]
 struct reading {
-    explicit reading(const command_line& line);
+    explicit reading(const command_line& line, passed_files given = {});
 
     // Fills `conf`, or `problems` only.
-    void load() { conf = config::load(file, plugins, outside, problems); }
+    void load() {
+        conf = config::load(file, plugins, outside, problems);
+        outside.close_given();
+    }
     int exit_code() const noexcept { return static_cast<int>(problems.exit()); }
 
     const std::string file;
-    config::process_environment outside;
+    engine_environment outside;
     config::diagnostics problems;
     plugin::loader files;
     plugin::catalog plugins;

@@ -14,6 +14,7 @@
 #include <exception>
 
 #include "kernel/base/log.hpp"
+#include "kernel/runtime/privileges.hpp"
 #include "kernel/runtime/signals.hpp"
 
 namespace pkernel::runtime {
@@ -39,7 +40,11 @@ int exit_code_of(int wait_status) noexcept {
 
 }  // namespace
 
-master::master(engine_entry entry) : entry_(std::move(entry)), signals_(watch_signals()) {}
+master::master(engine_entry entry, file_opener::entry give_files)
+    : entry_(std::move(entry)),
+      gives_files_(give_files && is_root()),
+      files_(std::move(give_files)),
+      signals_(watch_signals()) {}
 
 int master::run() {
     start_engine();
@@ -57,7 +62,8 @@ int master::run() {
 
 int master::wait_ms() const {
     std::optional<clock::time_point> next = start_at_;
-    if (kill_at_ && (!next || *kill_at_ < *next)) next = kill_at_;
+    for (const auto& other : {kill_at_, files_.deadline()})
+        if (other && (!next || *other < *next)) next = other;
     if (!next) return -1;
     const auto left = std::chrono::ceil<milliseconds>(*next - clock::now()).count();
     return static_cast<int>(std::clamp<long>(left, 0, 60'000));
@@ -65,6 +71,7 @@ int master::wait_ms() const {
 
 void master::on_timer() {
     const auto now = clock::now();
+    files_.on_time(now);
     if (kill_at_ && now >= *kill_at_) {
         kill_at_.reset();
         kill_engine();
@@ -179,12 +186,14 @@ void master::handle(const message& from_engine) {
         case message_kind::listen:
             return answer_listen(from_engine);
         case message_kind::close:
-            return listeners_.close(from_engine.spec(), from_engine.owner_text());
+            return listeners_.close(from_engine.spec(), from_engine.words());
         case message_kind::ready:
             engine_->ready_since = clock::now();
             ever_ready_ = true;
             if (workers_ == 0) workers_ = from_engine.count;
             return listeners_.end_round();
+        case message_kind::files:
+            return answer_files();
         default:
             return;
     }
@@ -200,7 +209,7 @@ void master::refuse_listen(net::listen_step step, int error) {
 
 void master::answer_listen(const message& ask) {
     if (ends_asked_ > 0) return refuse_listen(net::listen_step::socket, ESHUTDOWN);
-    const auto held = listeners_.open(ask.spec(), ask.owner_text(), std::max(ask.count, 1u));
+    const auto held = listeners_.open(ask.spec(), ask.words(), std::max(ask.count, 1u));
     if (held.sockets == nullptr) return refuse_listen(held.step, held.error);
 
     std::size_t done = 0;
@@ -219,11 +228,30 @@ void master::answer_listen(const message& ask) {
     }
 }
 
+// A second question before the first is answered gets no answer of its own.
+void master::answer_files() {
+    if (files_.running()) return;
+    if (!gives_files_ || ends_asked_ > 0) return end_files(0);
+    const int error = files_.start(engine_->pid, engine_->link, [this] {
+        signals_ = {};
+        listeners_.forget();
+    });
+    if (error != 0) end_files(error);
+}
+
+void master::end_files(int error) {
+    message answer;
+    answer.kind = message_kind::files_end;
+    answer.error = error;
+    if (engine_) engine_->link.send(answer);
+}
+
 void master::reap() {
     int wait_status = 0;
     pid_t pid;
     // As the first process of a container it is the parent of orphans too.
     while ((pid = ::waitpid(-1, &wait_status, WNOHANG)) > 0) {
+        if (int error = 0; files_.reaped(pid, wait_status, &error)) end_files(error);
         if (!engine_ || pid != engine_->pid) continue;
         for (received got; engine_->link.receive(got) == channel::status::message;)
             if (got.text.kind == message_kind::ready) handle(got.text);
@@ -249,6 +277,7 @@ void master::on_death(int wait_status) {
     // An engine that could not start has said why itself.
     if (!well && (by_signal || ever_ready_)) log_death(wait_status, pause);
     engine_.reset();
+    files_.stop();  // What it would say is of no use to the next engine.
 }
 
 void master::log_death(int wait_status, milliseconds pause) const {

@@ -2,7 +2,8 @@
 // on.
 //
 // One thread. It loads no plugin, reads no config and nothing that came from a network: all that it
-// is told is in the messages of channel.hpp.
+// is told is in the messages of channel.hpp. What reading a config as root takes is done by a child
+// of a moment (file_opener.hpp).
 
 #pragma once
 
@@ -15,6 +16,7 @@
 #include "kernel/base/crash_board.hpp"
 #include "kernel/runtime/channel.hpp"
 #include "kernel/runtime/engine_link.hpp"
+#include "kernel/runtime/file_opener.hpp"
 #include "kernel/runtime/listener_store.hpp"
 #include "kernel/runtime/restart_policy.hpp"
 
@@ -29,8 +31,9 @@ public:
     // was ready had, or 0: the number is fixed for the life of the master.
     using engine_entry = std::function<int(engine_link&, base::crash_board&, unsigned workers)>;
 
-    // Made before any thread. Throws std::system_error.
-    explicit master(engine_entry entry);
+    // Made before any thread. `give_files` may be empty: then no file is opened for engines, nor
+    // when this process is not root. Throws std::system_error.
+    explicit master(engine_entry entry, file_opener::entry give_files = {});
     master(const master&) = delete;
     master& operator=(const master&) = delete;
 
@@ -59,6 +62,8 @@ private:
     void handle(const message& from_engine);
     void answer_listen(const message& ask);
     void refuse_listen(net::listen_step step, int error);
+    void answer_files();
+    void end_files(int error);
     void reap();
     void on_death(int wait_status);
     void log_death(int wait_status, std::chrono::milliseconds pause) const;
@@ -66,6 +71,8 @@ private:
     const engine_entry entry_;
     base::crash_board board_;
     listener_store listeners_;
+    const bool gives_files_;
+    file_opener files_;
     restart_policy policy_;
     base::unique_fd signals_;
     std::optional<engine> engine_;

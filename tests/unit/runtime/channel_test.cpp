@@ -34,7 +34,7 @@ BOOST_AUTO_TEST_CASE(a_message_arrives_as_it_was_sent_with_its_descriptors) {
     BOOST_TEST((master.receive(got) == channel::status::empty));
     BOOST_TEST(engine.send(good_listen()));
     BOOST_TEST((master.receive(got) == channel::status::message));
-    BOOST_TEST(got.text.owner_text() == "web");
+    BOOST_TEST(got.text.words() == "web");
     BOOST_TEST(net::to_text(got.text.spec().at) == "0.0.0.0:80");
 
     message answer;
@@ -61,7 +61,7 @@ BOOST_AUTO_TEST_CASE(each_field_is_checked) {
         [](message& m) { m.fds = 1; },
         [](message& m) { m.any = 2; },
         [](message& m) { m.backlog = -1; },
-        [](message& m) { m.owner_bytes = message::owner_bytes_max + 1; },
+        [](message& m) { m.text_bytes = message::owner_bytes_max + 1; },
         [](message& m) { m.address_bytes = 17; },
         [](message& m) { m.address.ss_family = AF_INET6; },
         [](message& m) { m.address.ss_family = AF_NETLINK; },
@@ -78,6 +78,23 @@ BOOST_AUTO_TEST_CASE(each_field_is_checked) {
         BOOST_TEST(!runtime::is_valid(m, sizeof m, 0, true), "damage " << number);
         ++number;
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_has_one_descriptor_and_an_absolute_path) {
+    message m;
+    m.kind = message_kind::file;
+    m.count = m.fds = 1;
+    BOOST_TEST(m.set_path("/etc/key.pem"));
+    BOOST_TEST(runtime::is_valid(m, sizeof m, 1, false));
+    BOOST_TEST(!runtime::is_valid(m, sizeof m, 1, true));
+    message none = m;
+    none.fds = 0;
+    BOOST_TEST(!runtime::is_valid(none, sizeof m, 0, false));
+    BOOST_TEST(m.set_path("key.pem"));
+    BOOST_TEST(!runtime::is_valid(m, sizeof m, 1, false));
+    m.text_bytes = message::text_bytes_max + 1;
+    BOOST_TEST(!runtime::is_valid(m, sizeof m, 1, false));
+    BOOST_TEST(!m.set_path(std::string(message::text_bytes_max + 1, '/')));
 }
 
 BOOST_AUTO_TEST_CASE(bytes_that_are_no_message_are_told) {

@@ -4,6 +4,7 @@
 #include "kernel/runtime/master.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -12,9 +13,14 @@
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "kernel/runtime/log.hpp"
+#include "kernel/runtime/privileged_files.hpp"
+#include "kernel/runtime/privileges.hpp"
 
 using namespace pkernel;
 using runtime::control_event;
@@ -52,7 +58,8 @@ void say(int fd, const std::string& line) {
 class running_master {
 public:
     explicit running_master(
-        std::function<int(engine_link&, base::crash_board&, unsigned, int)> engine) {
+        std::function<int(engine_link&, base::crash_board&, unsigned, int)> engine,
+        runtime::file_opener::entry files = {}) {
         pid_ = ::fork();
         if (pid_ != 0) {
             lines_.write = {};
@@ -61,11 +68,12 @@ public:
         const int out = lines_.write.get();
         const runtime::log log(runtime::log::mode::direct, runtime::log_form::text,
                                base::log_level::info, out);
-        runtime::master master([&](engine_link& link, base::crash_board& board, unsigned workers) {
+        const auto run = [&](engine_link& link, base::crash_board& board, unsigned workers) {
             const int code = engine(link, board, workers, out);
             ::_exit(code);
             return code;
-        });
+        };
+        runtime::master master(run, std::move(files));
         ::_exit(master.run());
     }
     ~running_master() {
@@ -108,6 +116,59 @@ private:
     std::string unread_;
     pid_t pid_ = -1;
 };
+
+// Paths that it got, and the first byte of each.
+std::string named(const runtime::passed_files& files) {
+    std::string out;
+    for (const auto& [path, fd] : files) {
+        char first = '?';
+        if (::pread(fd.get(), &first, 1, 0) != 1) first = '!';
+        out += path.substr(path.rfind('/') + 1) + ':' + first + ' ';
+    }
+    return out;
+}
+
+// A config of root's, with files that it names and one that it does not.
+struct config_of_root {
+    std::filesystem::path dir;
+    config_of_root() {
+        std::string name = (std::filesystem::temp_directory_path() / "pk-files-XXXXXX").string();
+        BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
+        dir = name;
+        for (const char* each : {"unnamed", "key", "deep", "open", "theirs"}) write(each, each);
+        std::filesystem::permissions(dir, std::filesystem::perms(0755));
+        std::filesystem::permissions(dir / "open", std::filesystem::perms(0644));
+        std::filesystem::permissions(dir / "theirs", std::filesystem::perms::none);
+        BOOST_REQUIRE(::chown((dir / "theirs").c_str(), user, user) == 0);
+        write("more.yaml", "routes: [ { match: { path: [ open, theirs, missing, . ] } } ]\n");
+        write("pk.yaml", "include: more.yaml\nlisteners: [ { a: key, b: [ { c: '" +
+                             (dir / "deep").string() + "' } ] } ]\n");
+    }
+    ~config_of_root() { std::filesystem::remove_all(dir); }
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(dir / name) << text;
+        std::filesystem::permissions(dir / name, std::filesystem::perms(0600));
+    }
+    runtime::file_opener::entry entry() const {
+        return [file = (dir / "pk.yaml").string()](pid_t engine, runtime::channel& to) {
+            runtime::hand_over_files(file, engine, to);
+        };
+    }
+    static constexpr uid_t user = 54321;
+};
+
+// Becomes another user, then says what the master opens for it, twice.
+int say_files(engine_link& link, base::crash_board&, unsigned, int out) {
+    if (::setgroups(0, nullptr) != 0 || ::setresgid(1, 1, 1) != 0) return 1;
+    const uid_t uid = config_of_root::user;
+    if (::setresuid(uid, uid, uid) != 0) return 1;
+    for (int i = 0; i < 2; ++i) say(out, "files " + named(link.files()));
+    return 6;
+}
+
+boost::test_tools::assertion_result is_root(boost::unit_test::test_unit_id) {
+    return runtime::is_root();
+}
 
 std::optional<control_event> wait_event(engine_link& link) {
     for (;;) {
@@ -302,6 +363,37 @@ BOOST_AUTO_TEST_CASE(what_the_next_engine_does_not_ask_for_is_closed) {
         refused = ::connect(fd.get(), to.get(), to.size) != 0;
     }
     BOOST_TEST(refused);
+}
+
+BOOST_AUTO_TEST_CASE(files_that_the_config_names_are_opened_and_no_others,
+                     *boost::unit_test::precondition(is_root)) {
+    const config_of_root files;
+    running_master master(say_files, files.entry());
+    master.wait_for("'" + (files.dir / "theirs").string() + "' is not opened for the engine");
+    for (int i = 0; i < 2; ++i)
+        BOOST_TEST(master.wait_for("files ") == "files deep:d key:k more.yaml:r pk.yaml:i ");
+    BOOST_TEST(master.wait_exit() == 6);
+}
+
+BOOST_AUTO_TEST_CASE(a_config_that_the_user_may_write_opens_nothing,
+                     *boost::unit_test::precondition(is_root)) {
+    const config_of_root files;
+    std::filesystem::permissions(files.dir / "more.yaml", std::filesystem::perms(0602));
+    running_master master(say_files, files.entry());
+    master.wait_for("more.yaml can be written by that user");
+    BOOST_TEST(master.wait_for("files ") == "files ");
+    BOOST_TEST(master.wait_exit() == 6);
+}
+
+BOOST_AUTO_TEST_CASE(an_opener_that_fails_or_is_missing_is_told,
+                     *boost::unit_test::precondition(is_root)) {
+    running_master broken(say_files, [](pid_t, runtime::channel&) { ::raise(SIGKILL); });
+    broken.wait_for("has not opened all files");
+    BOOST_TEST(broken.wait_for("files ") == "files ");
+    BOOST_TEST(broken.wait_exit() == 6);
+    running_master without(say_files);
+    BOOST_TEST(without.wait_for("files ") == "files ");
+    BOOST_TEST(without.wait_exit() == 6);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,94 @@
+"""Root is given up, and keys that only root may read serve all the same (S36)."""
+import os
+import pwd
+import shutil
+import socket
+import ssl
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig import pkrig  # noqa: E402
+from rig.certs import Authority  # noqa: E402
+from rig.pkrig import Proxy, run_to_exit  # noqa: E402
+
+CONFIG = """
+user: nobody
+listeners:
+  - name: web
+    address: "127.0.0.1:0"
+    transport: {{ tls: {{ certificates: [ {{ cert: {dir}/app.pem, key: {dir}/{key} }} ] }} }}
+routes:
+  - match: {{ path: / }}
+    handler: {{ respond: {{ status: 200, body: "${{file:{dir}/word}}" }} }}
+"""
+
+
+def status_of(pid):
+    pairs = (line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return {name: value.split() for name, value in pairs}
+
+
+@unittest.skipUnless(os.getuid() == 0, "only root has something to give up")
+class GivenUp(unittest.TestCase):
+    def setUp(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="pkrig-keys-"))
+        self.addCleanup(shutil.rmtree, self.dir)
+        self.ca = Authority(self.dir, "root")
+        self.ca.issue("app", "DNS:app.test")
+        (self.dir / "word").write_text("secret")
+        for each in self.dir.iterdir():
+            each.chmod(0o600)
+
+    def config(self, key="app.key"):
+        return CONFIG.format(dir=self.dir, key=key)
+
+    def get(self, proxy):
+        context = ssl.create_default_context(cafile=self.ca.pem)
+        with socket.create_connection(("127.0.0.1", proxy.port()), 10) as plain:
+            with context.wrap_socket(plain, server_hostname="app.test") as tls:
+                tls.sendall(b"GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n")
+                return b"".join(iter(lambda: tls.recv(4096), b""))
+
+    def test_a_key_of_root_alone_serves_and_the_engine_is_nobody(self):
+        with Proxy(self.config(), workers=2) as proxy:
+            self.assertTrue(self.get(proxy).endswith(b"\r\n\r\nsecret"))
+            self.assertEqual(len(pkrig.tree(proxy.pid)), 2, "the child that opened them has gone")
+            engine = proxy.engine_pid()
+            for pid, uid in ((proxy.pid, 0), (engine, pwd.getpwnam("nobody").pw_uid)):
+                self.assertEqual(set(status_of(pid)["Uid"]), {str(uid)})
+            told = status_of(engine)
+            for name in ("CapEff", "CapPrm", "CapInh"):
+                self.assertEqual(int(told[name][0], 16), 0, name)
+            self.assertEqual(told["NoNewPrivs"], ["1"])
+            held = [
+                os.readlink(f"/proc/{engine}/fd/{fd}") for fd in os.listdir(f"/proc/{engine}/fd")
+            ]
+            self.assertFalse([path for path in held if path.startswith(str(self.dir))], held)
+
+    def test_the_engine_itself_may_not_open_the_key(self):
+        """Nor may it be led to another file by what its user can change."""
+        theirs = self.dir / "theirs"
+        theirs.mkdir()
+        shutil.move(self.dir / "app.key", theirs / "app.key")
+        shutil.chown(theirs, "nobody")
+        self.dir.chmod(0o755)
+        code, err, _ = run_to_exit(self.config("theirs/app.key"))
+        self.assertEqual(code, 1, err)
+        self.assertRegex(
+            err, r"theirs/app.key' is not opened for the engine: \S+ belongs to that user"
+        )
+        self.assertRegex(
+            err, r"pk\.yaml:6:\d+: error\[E\d+\]: cannot read '\S+app.key': Permission"
+        )
+
+    def test_a_mistake_in_a_config_of_root_alone_has_its_place(self):
+        code, err, _ = run_to_exit(self.config().replace("handler", "handlr"))
+        self.assertEqual(code, 1, err)
+        self.assertRegex(err, r"pk\.yaml:9:\d+: error\[E\d+\]: unknown option 'handlr'")
+
+
+if __name__ == "__main__":
+    unittest.main()
