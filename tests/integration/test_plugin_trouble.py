@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from rig import access_log, http1  # noqa: E402
+from rig import access_log, http1, sanitized  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, build_dir  # noqa: E402
 
 CONFIG = """
@@ -211,11 +211,22 @@ class Deaths(unittest.TestCase):
     """F32: wherever a plugin's code was running when it died."""
 
     def test_a_plugin_that_aborts_is_named(self):
+        self.dies("handler-abort", "handler-abort-in-job", "handler-abort-in-timer")
+
+    def test_a_plugin_that_exits_is_named(self):
+        self.dies("handler-abort-by-exit", "handler-abort-by-_exit")
+
+    def test_a_plugin_without_end_is_named(self):
+        if sanitized.skips("test_plugin_trouble.stack"):
+            self.skipTest("the sanitizer reports it itself")
+        self.dies("handler-abort-by-recursion")
+
+    def dies(self, *ways):
         with Origin() as origin:
             folder = plugins_for(type(self))
             proxy = Proxy(CONFIG.format(port=origin.port), args=["--plugins-dir", str(folder)])
             self.addCleanup(proxy.cleanup)
-            for where in ("handler-abort", "handler-abort-in-job", "handler-abort-in-timer"):
+            for where in ways:
                 with self.subTest(where):
                     seen = len(proxy.lines)
                     with socket.create_connection(("127.0.0.1", proxy.port()), 10 * SLOW) as sock:

@@ -1,6 +1,8 @@
 // A filter and a handler that do wrong in the way that the request's field X-Trouble names (F31,
 // F33), or take the process with them (F32).
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <memory>
 #include <pkernel/plugin.hpp>
@@ -103,12 +105,20 @@ private:
     pk::verdict dies(pk::stream& s, std::string_view what) const {
         pk_status begun = PK_OK;
         if (what == "handler-abort") std::abort();
+        if (what == "handler-abort-by-exit") std::exit(0);
+        if (what == "handler-abort-by-_exit") ::_exit(0);
+        if (what == "handler-abort-by-recursion") recur(1);
         if (what == "handler-abort-in-job")
             begun = jobs_.submit<&trouble_handler::survived>(s, std::make_unique<fatal_job>());
         if (what == "handler-abort-in-timer")
             begun = timers_.start_on_worker(
                 {}, [](void*) { std::abort(); }, nullptr);
         return begun == PK_OK ? pk::wait : s.reply(503);
+    }
+    static int recur(int depth) {
+        volatile char room[4096];
+        room[0] = static_cast<char>(depth);
+        return depth < 1'000'000 ? recur(depth + 1) + room[0] : 0;  // 4 GB of stack.
     }
     void survived(pk::stream& s, fatal_job&) const { s.reply(200, "still here"); }
 
