@@ -43,3 +43,10 @@ class Full:
     def close(self):
         for one in (*self.waiting, self.sock):
             one.close()
+
+
+def free_port():
+    """For programs that cannot listen on port 0. Nobody else gets it in the moment between, most likely."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
