@@ -140,6 +140,15 @@ constexpr pk_option pool_options[] = {
 };
 constexpr pk_option_table pool_table = table_of(pool_options);
 
+constexpr pk_option retry_budget_options[] = {
+    count("percent", "Of the requests of the last 10 s, each worker.")
+        .by_default("20")
+        .at_most(1000)
+        .main(),
+    count("least", "So many a second whatever the share, each worker.").by_default("3"),
+};
+constexpr pk_option_table retry_budget_table = table_of(retry_budget_options);
+
 constexpr pk_option upstream_options[] = {
     option("endpoints", PK_OPT_LIST, "Where the origin listens.")
         .of(an_endpoint)
@@ -154,6 +163,8 @@ constexpr pk_option upstream_options[] = {
     option("timeouts", PK_OPT_TABLE, "How long the origin may take.").of(upstream_timeouts_table),
     option("limits", PK_OPT_TABLE, "How much the origin may send.").of(upstream_limits_table),
     option("pool", PK_OPT_TABLE, "Connections kept open for the next request.").of(pool_table),
+    option("retry_budget", PK_OPT_TABLE, "How many requests may be sent to it once more.")
+        .of(retry_budget_table),
     option("host", PK_OPT_FIELD_VALUE, "Sent as Host instead of the client's.").not_empty(),
     option("via", PK_OPT_ENUM, "Whether requests get a Via field, which also stops loops.")
         .one_of(on_off)

@@ -95,6 +95,9 @@ struct upstream {
     upstream_timeouts timeouts;
     upstream_limits limits;
     std::uint32_t idle_per_endpoint_max, idle_total_max;
+    // Of requests that are sent once more: a share of all, and how many a second whatever the
+    // share.
+    std::uint32_t retry_percent = 20, retries_least = 3;
     std::optional<std::string> host;  // Replaces the Host field.
     bool via = true;
 };

@@ -233,6 +233,8 @@ void model_reader::upstream(const value& v, model& m) {
                 small(limits, "informational")};
     u.idle_per_endpoint_max = small(child(v, "pool"), "idle_per_endpoint");
     u.idle_total_max = small(child(v, "pool"), "idle_total");
+    u.retry_percent = small(child(v, "retry_budget"), "percent");
+    u.retries_least = small(child(v, "retry_budget"), "least");
     if (const value& host = child(v, "host"); present(host)) u.host = view(host.text);
     u.via = child(v, "via").integer == 0;
     upstream_index_.emplace(u.name, static_cast<std::uint32_t>(m.upstreams.size()));

@@ -245,6 +245,30 @@ private:
         return made;
     }
 
+    std::shared_ptr<stream::attempt_use> attempt(const use_ptr& use) {
+        auto& made = attempts_[use.get()];
+        if (made) return made;
+        made = std::make_shared<stream::attempt_use>();
+        made->instance = by_use_.at(use.get());
+        made->hooks = made->instance->table<pk_attempt>();
+        if (made->hooks.failed && made->hooks.judges)
+            made->hooks.judges(made->instance->self(), made->judged.words);
+        return made;
+    }
+
+    // The route's own list, else its upstream's.
+    stream::attempt_policy attempts(const config::upstream& u, const config::route& r) {
+        stream::attempt_policy p;
+        for (const use_ptr& use : r.attempt.empty() ? u.attempt : r.attempt) {
+            const auto& one = *p.uses.emplace_back(attempt(use));
+            for (std::size_t i = 0; i < std::size(p.judged.words); ++i)
+                p.judged.words[i] |= one.judged.words[i];
+            if (one.hooks.keeps) p.keeps = std::max(p.keeps, one.hooks.keeps(one.instance->self()));
+        }
+        p.keeps = std::min(p.keeps, stream::attempt_policy::keeps_max);
+        return p;
+    }
+
     void make_routes() {
         for (const config::route& c : conf_->routes) {
             auto r = std::make_unique<stream::route_plan>();
@@ -260,6 +284,7 @@ private:
             if (c.forward) {
                 r->upstream = *c.forward;
                 r->exchange = exchange_limits(conf_->upstreams[*c.forward], c);
+                r->attempts = attempts(conf_->upstreams[*c.forward], c);
             } else {
                 r->handler = std::make_shared<stream::handler_plan>();
                 r->handler->instance = by_use_.at(c.handler.get());
@@ -281,6 +306,7 @@ private:
             r->conf = &plain;
             r->upstream = i;
             r->exchange = exchange_limits(conf_->upstreams[i], plain);
+            r->attempts = attempts(conf_->upstreams[i], plain);
             plan_->direct.push_back(std::move(r));
         }
     }
@@ -331,6 +357,7 @@ private:
     std::map<std::uint32_t, std::vector<std::pair<std::uint32_t, std::uint32_t>>> offered_;
     std::map<const config::plugin_use*, std::shared_ptr<stream::filter_plan>> filters_;
     std::map<const config::plugin_use*, std::shared_ptr<stream::log_plan>> logs_;
+    std::map<const config::plugin_use*, std::shared_ptr<stream::attempt_use>> attempts_;
 };
 
 }  // namespace

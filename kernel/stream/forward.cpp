@@ -36,7 +36,15 @@ forward::forward(stream& s)
                   me->stream_.send_continue();
               }
           },
-          this) {}
+          this),
+      try_timer_([](void* self) { static_cast<forward*>(self)->try_expired(); }, this),
+      delay_timer_(
+          [](void* self) {
+              auto* me = static_cast<forward*>(self);
+              me->attempt(me->same_);
+          },
+          this),
+      replay_(s.in().blocks) {}
 
 forward::~forward() {
     cancel();
@@ -47,9 +55,13 @@ void forward::start(std::uint32_t index) {
         return stream_.local_error(508, {PK_END_PROTOCOL, "loop_detected"}, "proxy_loop_detected");
     chooser_ = stream_.where().choosers[index].get();
     scratch_.charge_to(stream_.account());
+    policy_ = &stream_.route()->attempts;
+    replay_.begin(policy_->keeps, stream_.account());
+    if (policy_->keeps == 0) replay_.lose();
     running_ = true;
     first_attempt_ = stream_.in().loop.now();
-    attempt();
+    if (pinned_.index == PK_NO_ENDPOINT) chooser_->budget().request(first_attempt_);
+    attempt(false);
 }
 
 // Our own pseudonym twice: the request has come back twice.
@@ -124,6 +136,7 @@ void forward::request_data(base::slice data) {
     if (!running_) return;
     body_began_ = true;
     got_continue_ = true;  // The client sends already.
+    replay_.take(data);
     if (conn_ && connected_)
         send_body(std::move(data));
     else
@@ -175,8 +188,12 @@ void forward::on_informational() {
 }
 
 void forward::on_response_head(const http::framing& framing) {
+    if (retries_status()) return;
     got_head_ = true;
+    status_ = stream_.response.status;
     continue_timer_.cancel();
+    try_timer_.cancel();
+    replay_.lose();
     head_time_ = stream_.in().loop.now() - attempt_start_;
     stream_.pin(base::block_ref::share(conn_->head_block()));
     auto& f = stream_.response.headers;
@@ -201,7 +218,7 @@ void forward::on_response_end(const http::fields&) {
         stream_.pin(base::block_ref::share(conn_->head_block()));
     upstream::connection* c = std::exchange(conn_, nullptr);
     running_ = false;
-    settle(PK_END_COMPLETE);
+    end_attempt(PK_FAIL_NONE);
     if (c->reusable() && pinned_.index == PK_NO_ENDPOINT)
         chooser_->keep(endpoint_, c);
     else
@@ -260,7 +277,10 @@ void forward::response_drained() {
 
 void forward::cancel() noexcept {
     running_ = false;
+    end_attempt(PK_FAIL_CANCELLED);
     continue_timer_.cancel();
+    delay_timer_.cancel();
+    replay_.clear();
     waiting_.clear();
     scratch_.reset();
     splice_.end();
@@ -271,10 +291,15 @@ void forward::cancel() noexcept {
 void forward::reset() noexcept {
     cancel();
     chooser_ = nullptr;
+    policy_ = nullptr;
+    slots_ = nullptr;
+    asked_ = 0;
+    failed_ = {};
     pinned_ = {};
     picked_count_ = 0;
     tried_.count = attempts_ = address_ = 0;
     endpoint_ = PK_NO_ENDPOINT;
+    same_ = answered_ = over_budget_ = false;
     connected_ = reused_ = renewed_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ =
         false;
     chunked_ = false;

@@ -2,23 +2,29 @@
 //
 // A part of its stream. An attempt is one endpoint chosen; the replay on a fresh connection after a
 // stale pooled one belongs to it. Typed facts decide (what was sent, what came back, is it
-// idempotent, can its body be sent again), so that a POST is never executed twice.
+// idempotent, can its body be sent again), so that a POST is never executed twice; plugins of the
+// route's or upstream's `attempt` say within them what follows, else the kernel's own rule does.
 
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
+#include "kernel/base/end_reason.hpp"
 #include "kernel/base/scratch.hpp"
 #include "kernel/http/framing.hpp"
 #include "kernel/net/timer.hpp"
+#include "kernel/stream/replay_body.hpp"
 #include "kernel/stream/splicer.hpp"
 #include "kernel/upstream/chooser.hpp"
 #include "kernel/upstream/connection.hpp"
+#include "pkernel/abi/attempt.h"
 
 namespace pkernel::stream {
 
 class stream;
+struct attempt_policy;
+struct slot;
 
 // One endpoint that is asked whatever its state, past the balancer and limits, on a connection of
 // its own (subrequest.h: `endpoint`).
@@ -30,7 +36,9 @@ struct pinned_endpoint {
 
 class forward final : public upstream::connection_user {
 public:
-    static constexpr std::uint32_t attempts_max = 3;  // Without an attempt plugin.
+    static constexpr std::uint32_t attempts_max = 3;     // Without an attempt plugin...
+    static constexpr std::uint32_t attempts_limit = 16;  // ...and with.
+    static constexpr net::nanoseconds delay_max = std::chrono::seconds(60);
     static constexpr net::nanoseconds continue_after = std::chrono::seconds(1);
     static constexpr std::size_t picked_fields_max = 4;  // Of one pick.
 
@@ -54,6 +62,8 @@ public:
     std::string_view upstream_name() const noexcept;
     std::string_view endpoint_name() const noexcept;
     std::uint32_t attempts() const noexcept { return attempts_; }
+    // "127.0.0.1:3001=connect_refused, 127.0.0.1:3002=503": all but the one that was the last.
+    std::string_view failed_attempts() const noexcept { return failed_; }
     bool reused() const noexcept { return reused_; }
     net::nanoseconds head_time() const noexcept { return head_time_; }
     net::nanoseconds connect_time() const noexcept { return connect_time_; }
@@ -72,24 +82,53 @@ private:
     // pk_pick's response_field, while a pick is under way.
     static pk_status field_of_pick(const pk_pick* choice, pk_str name, pk_str value) noexcept;
 
-    void attempt();
+    // What follows a failure.
+    struct next_step {
+        std::uint32_t verdict = PK_ATTEMPT_PASS;
+        bool unsafe = false;
+        net::nanoseconds delay{0};
+    };
+
+    void attempt(bool same);
     bool choose();
     bool take_pooled();
     void connect(std::uint32_t index);
+    bool renew(const upstream::failure& why, bool was_connected);
+    bool connect_time_left() const noexcept;
+    void rewind();
+    void after_failure(std::uint32_t failure, bool was_connected);
+    bool retries_status();
+    next_step own_rule(bool was_connected);
+    bool may_follow(next_step& next, bool was_connected);
+    void follow(const next_step& next, bool was_connected);
+    void note_failure(std::string_view word);
+
+    // forward_policy.cpp: the plugins.
+    void make_slots();
+    pk_attempt_facts facts_of(std::uint32_t failure) const noexcept;
+    std::uint32_t admit();
+    next_step ask_plugins(std::uint32_t failure);
+    void end_attempt(std::uint32_t failure) noexcept;
+    void try_expired();
+
     void send_head();
     std::size_t write_head(char* at, std::size_t capacity);
     void send_body(base::slice data);
     void finish_request();
     bool looped() const;
     void give_up(const upstream::failure& why);
+    void refuse(base::end_reason why, std::string_view detail);
     void log_detail(const upstream::failure& why) const;
-    void settle(std::uint32_t cause);
     void release() noexcept;
     bool splices();
     void pump_splice();
 
     stream& stream_;
     upstream::chooser* chooser_ = nullptr;
+    const attempt_policy* policy_ = nullptr;
+    slot** slots_ = nullptr;   // One for each plugin of the policy; in the arena.
+    std::size_t asked_ = 0;    // How many of them know of this attempt.
+    std::string_view failed_;  // In the arena.
     upstream::connection* conn_ = nullptr;
     pinned_endpoint pinned_;
     upstream::tried tried_;
@@ -99,7 +138,12 @@ private:
     std::uint32_t endpoint_ = PK_NO_ENDPOINT;
     std::uint32_t address_ = 0;  // Of the endpoint's addresses.
     std::uint32_t attempts_ = 0;
+    std::uint32_t status_ = 0;  // Of the response, as it came.
     bool running_ = false;
+    bool open_ = false;      // An attempt is under way.
+    bool same_ = false;      // The next one goes where the last one went.
+    bool answered_ = false;  // The last one's response was dropped for the next.
+    bool over_budget_ = false;
     bool connected_ = false;  // The request has been handed to the connection.
     bool reused_ = false;
     bool renewed_ = false;  // A pooled connection had gone stale; tried again on a fresh one.
@@ -121,6 +165,9 @@ private:
     base::scratch scratch_;
     splicer splice_;
     net::timer continue_timer_;
+    net::timer try_timer_;
+    net::timer delay_timer_;
+    replay_body replay_;
 };
 
 }  // namespace pkernel::stream

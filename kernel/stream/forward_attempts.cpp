@@ -47,6 +47,31 @@ outcome outcome_of(const upstream::failure& f) noexcept {
     return {502, {PK_END_ORIGIN_ABORT, "upstream_reset"}, "connection_terminated"};
 }
 
+std::uint32_t fail_code(failure_kind kind) noexcept {
+    switch (kind) {
+        case failure_kind::connect_refused:
+            return PK_FAIL_REFUSED;
+        case failure_kind::connect_unreachable:
+            return PK_FAIL_UNREACHABLE;
+        case failure_kind::connect_timeout:
+            return PK_FAIL_CONNECT_TIMEOUT;
+        case failure_kind::handshake_failed:
+            return PK_FAIL_TRANSPORT;
+        case failure_kind::send_timeout:
+            return PK_FAIL_SEND_TIMEOUT;
+        case failure_kind::response_timeout:
+            return PK_FAIL_HEAD_TIMEOUT;
+        case failure_kind::stall_timeout:
+            return PK_FAIL_BODY;
+        case failure_kind::closed:
+        case failure_kind::reset:
+            return PK_FAIL_RESET;
+        case failure_kind::bad_response:
+            break;
+    }
+    return PK_FAIL_PROTOCOL;
+}
+
 }  // namespace
 
 pk_status forward::field_of_pick(const pk_pick* choice, pk_str name, pk_str value) noexcept {
@@ -83,17 +108,21 @@ bool forward::choose() {
     }
 }
 
-// Tries the next endpoint. Requires that no connection is in use.
-void forward::attempt() {
-    if (!choose()) {
-        if (attempts_ > 0) return give_up(last_failure_);
-        running_ = false;
-        return stream_.local_error(503, {PK_END_UNREACHABLE, "no_endpoint"},
-                                   "destination_unavailable", "No endpoint is usable.");
+// Tries the next endpoint, or the same one again. Requires that no connection is in use.
+void forward::attempt(bool same) {
+    for (;; same = false) {
+        if (same ? !chooser_->is_up(endpoint_) : !choose()) {
+            if (attempts_ > 0 && !answered_) return give_up(last_failure_);
+            return refuse({PK_END_UNREACHABLE, "no_endpoint"}, "No endpoint is usable.");
+        }
+        const auto verdict = admit();
+        if (verdict == PK_ATTEMPT_PASS) break;
+        end_attempt(PK_FAIL_VETO);
+        release();
+        if (verdict == PK_ATTEMPT_GIVE_UP) return refuse({PK_END_REFUSED, "attempt_refused"}, {});
     }
     ++attempts_;
     address_ = 0;
-    attempt_start_ = stream_.in().loop.now();
     reused_ = false;
     if (pinned_.index != PK_NO_ENDPOINT || !take_pooled()) connect(endpoint_);
 }
@@ -142,11 +171,6 @@ void forward::connect(std::uint32_t index) {
     on_failure(last_failure_);
 }
 
-void forward::settle(std::uint32_t cause) {
-    if (endpoint_ != PK_NO_ENDPOINT && pinned_.index == PK_NO_ENDPOINT)
-        chooser_->result(endpoint_, cause, stream_.in().loop.now() - attempt_start_);
-}
-
 void forward::release() noexcept {
     if (std::exchange(reserved_, false)) chooser_->release(endpoint_);
 }
@@ -159,50 +183,125 @@ void forward::on_failure(const upstream::failure& why) {
     last_failure_ = why;
     if (got_head_) {
         running_ = false;
-        settle(PK_END_ORIGIN_ABORT);
+        end_attempt(PK_FAIL_BODY);
         return give_up(why);
     }
-    const bool idempotent = (stream_.request.flags & PK_REQUEST_IDEMPOTENT) != 0;
+    if (renew(why, was_connected)) return;
+    after_failure(fail_code(why.kind), was_connected);
+}
+
+bool forward::connect_time_left() const noexcept {
+    return stream_.in().loop.now() - first_attempt_ < chooser_->of().conf->timeouts.connect;
+}
+
+// What still belongs to this attempt. True: it goes on.
+bool forward::renew(const upstream::failure& why, bool was_connected) {
+    if (!was_connected) {
+        const auto& addresses = chooser_->of().endpoints[endpoint_].addresses;
+        if (++address_ >= addresses.size() || !connect_time_left()) return false;
+        connect(endpoint_);
+        return true;
+    }
+    // A pooled connection that had gone stale: the same endpoint on a fresh one. Nothing came back,
+    // and running it again changes nothing, or it never left; its body is still whole.
+    const bool unharmed =
+        (stream_.request.flags & PK_REQUEST_IDEMPOTENT) || why.request == upstream::sent::nothing;
     const bool stale = why.kind == failure_kind::closed || why.kind == failure_kind::reset;
-    if (was_connected) {
-        settle(outcome_of(why).why.cause);
-        // Nothing came back, running it again changes nothing, and its body is still whole.
-        const bool may_run_again = stale && !why.got_bytes && idempotent && !body_began_ &&
-                                   pinned_.index == PK_NO_ENDPOINT;
-        // A pooled connection that had gone stale: the same endpoint on a fresh one.
-        if (may_run_again && std::exchange(reused_, false)) {
-            renewed_ = true;
-            address_ = 0;
-            return connect(endpoint_);
-        }
-        // A fresh one that died without a byte: once elsewhere, or here again. No origin sees it
-        // three times.
-        if (may_run_again && !std::exchange(replayed_, true)) {
-            if (chooser_->of().endpoints.size() > tried_.count) {
-                release();
-                return attempt();
-            }
-            if (!renewed_) {
-                address_ = 0;
-                return connect(endpoint_);
-            }
-        }
-        return give_up(why);
+    if (!reused_ || !stale || why.got_bytes || !unharmed || pinned_.index != PK_NO_ENDPOINT ||
+        (body_began_ && !replay_.whole()))
+        return false;
+    reused_ = false;
+    renewed_ = true;
+    address_ = 0;
+    if (body_began_) rewind();
+    connect(endpoint_);
+    return true;
+}
+
+// The body waits again from its first byte on.
+void forward::rewind() {
+    waiting_.clear();
+    replay_.copy_to(waiting_);
+}
+
+// The attempt has failed: another one, or the end.
+void forward::after_failure(std::uint32_t failure, bool was_connected) {
+    next_step next;
+    if (pinned_.index == PK_NO_ENDPOINT)
+        next = policy_->uses.empty() ? own_rule(was_connected) : ask_plugins(failure);
+    end_attempt(failure);
+    if (!may_follow(next, was_connected)) return give_up(last_failure_);
+    note_failure(outcome_of(last_failure_).why.word);
+    follow(next, was_connected);
+}
+
+// Without a plugin: after a connect that failed another endpoint, within one connect timeout; after
+// a fresh connection that died without a byte once elsewhere, or here again. No origin sees a
+// request three times.
+forward::next_step forward::own_rule(bool was_connected) {
+    next_step next;
+    const bool others = chooser_->left(tried_) > 0;
+    if (!was_connected) {
+        if (others && attempts_ < attempts_max && connect_time_left())
+            next.verdict = PK_ATTEMPT_OTHER;
+        return next;
     }
-    // Nothing was sent. Another address of the endpoint, or another endpoint, within one connect
-    // timeout.
-    const auto spent = stream_.in().loop.now() - first_attempt_;
-    const bool time_left = spent < chooser_->of().conf->timeouts.connect;
-    if (++address_ < chooser_->of().endpoints[endpoint_].addresses.size() && time_left)
-        return connect(endpoint_);
-    settle(outcome_of(why).why.cause);
-    const bool more =
-        chooser_->of().endpoints.size() > tried_.count && pinned_.index == PK_NO_ENDPOINT;
-    if (more && attempts_ < attempts_max && time_left) {
-        release();
-        return attempt();
-    }
-    give_up(why);
+    const auto kind = last_failure_.kind;
+    const bool died = kind == failure_kind::closed || kind == failure_kind::reset;
+    if (!died || last_failure_.got_bytes || std::exchange(replayed_, true)) return next;
+    if (others)
+        next.verdict = PK_ATTEMPT_OTHER;
+    else if (!renewed_)
+        next.verdict = PK_ATTEMPT_SAME;
+    return next;
+}
+
+// What no plugin may pass by.
+bool forward::may_follow(next_step& next, bool was_connected) {
+    const bool retry = next.verdict == PK_ATTEMPT_OTHER || next.verdict == PK_ATTEMPT_SAME;
+    if (!retry || attempts_ >= attempts_limit) return false;
+    if (next.verdict == PK_ATTEMPT_OTHER && chooser_->left(tried_) == 0) return false;
+    if (!was_connected) return true;  // The upstream has seen nothing of it.
+    if (body_began_ && !replay_.whole()) return false;
+    if (last_failure_.request == upstream::sent::nothing) return true;
+    if (!next.unsafe && !(stream_.request.flags & PK_REQUEST_IDEMPOTENT)) return false;
+    over_budget_ = !chooser_->budget().take(stream_.in().loop.now());
+    return !over_budget_;
+}
+
+void forward::follow(const next_step& next, bool was_connected) {
+    if (was_connected && body_began_) rewind();
+    same_ = next.verdict == PK_ATTEMPT_SAME;
+    if (!same_) release();
+    if (next.delay <= net::nanoseconds(0)) return attempt(same_);
+    auto& loop = stream_.in().loop;
+    delay_timer_.arm(loop.timers(), loop.now() + std::min(next.delay, delay_max));
+}
+
+// A response whose status a plugin may send elsewhere. True: it is dropped, another attempt
+// follows.
+bool forward::retries_status() {
+    const auto status = stream_.response.status;
+    if (!policy_->judged.has(status) || pinned_.index != PK_NO_ENDPOINT) return false;
+    last_failure_ = {failure_kind::bad_response, true, conn_->request_sent(), {}, {}};
+    next_step next = ask_plugins(PK_FAIL_STATUS);
+    if (!may_follow(next, true)) return false;
+    answered_ = true;
+    end_attempt(PK_FAIL_STATUS);
+    char digits[3] = {static_cast<char>('0' + status / 100),
+                      static_cast<char>('0' + status / 10 % 10),
+                      static_cast<char>('0' + status % 10)};
+    note_failure({digits, sizeof digits});
+    std::exchange(conn_, nullptr)->abandon();
+    connected_ = false;
+    stream_.response.status = 0;
+    stream_.response.headers.clear();
+    follow(next, true);
+    return true;
+}
+
+void forward::note_failure(std::string_view word) {
+    failed_ = stream_.arena.join(failed_, failed_.empty() ? "" : ", ", endpoint_name(), "=", word);
 }
 
 void forward::give_up(const upstream::failure& why) {
@@ -210,8 +309,19 @@ void forward::give_up(const upstream::failure& why) {
     release();
     continue_timer_.cancel();
     if (!why.detail.empty()) log_detail(why);
-    const auto o = outcome_of(why);
+    auto o = outcome_of(why);
+    if (over_budget_) {
+        note_failure(o.why.word);
+        o.why = {PK_END_LIMIT, "retry_budget"};
+    }
     stream_.local_error(o.status, o.why, o.proxy_error);
+}
+
+// No endpoint, or none that a plugin allows.
+void forward::refuse(base::end_reason why, std::string_view detail) {
+    running_ = false;
+    continue_timer_.cancel();
+    stream_.local_error(503, why, "destination_unavailable", detail);
 }
 
 void forward::log_detail(const upstream::failure& why) const {

@@ -92,7 +92,7 @@ pk_status host_calls::respond(pk_stream* h, std::uint32_t status, pk_field_view 
 void host_calls::reset(pk_stream* h, std::uint32_t cause) {
     slot& s = slot::of(h);
     stream& o = *s.owner;
-    if (o.ended_) return;
+    if (o.ended_ || !(s.filter || s.handler)) return;
     o.recorded_ = stream::recorded::reset;
     o.recorded_by_ = &s;
     o.reset_cause_ = cause;
@@ -300,8 +300,8 @@ pk_status host_calls::annotate(pk_stream* h, pk_str key, pk_str value) {
     stream& o = *s.owner;
     auto& all = o.annotations_;
     if (all.count == stream::annotations_max) return PK_NO_MEMORY;
-    if (!s.filter && !s.handler) return PK_WRONG_STATE;
-    const auto& use = (s.filter ? s.filter->instance : s.handler->instance)->use();
+    if (!s.instance()) return PK_WRONG_STATE;
+    const auto& use = s.instance()->use();
     all.items[all.count++] = {http::to_str(o.arena.join(use.name, ".", http::to_view(key))),
                               http::to_str(o.arena.copy(http::to_view(value)))};
     return PK_OK;

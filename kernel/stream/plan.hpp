@@ -14,6 +14,7 @@
 #include "kernel/plugin/instance.hpp"
 #include "kernel/upstream/connection.hpp"
 #include "kernel/upstream/endpoint.hpp"
+#include "pkernel/abi/attempt.h"
 #include "pkernel/abi/codec.h"
 #include "pkernel/abi/handler.h"
 #include "pkernel/abi/http_filter.h"
@@ -37,6 +38,29 @@ struct handler_plan {
 struct log_plan {
     pk_log hooks;
     std::shared_ptr<plugin::instance> instance;
+};
+
+// Statuses 100..599 as a set.
+struct status_set {
+    std::uint64_t words[8] = {};
+    bool has(std::uint32_t status) const noexcept {
+        const auto at = status - 100;
+        return at < 500 && (words[at / 64] >> at % 64 & 1);
+    }
+};
+
+struct attempt_use {
+    pk_attempt hooks{};
+    std::shared_ptr<plugin::instance> instance;
+    status_set judged;
+};
+
+// What decides on the attempts of a route's requests.
+struct attempt_policy {
+    static constexpr std::uint64_t keeps_max = 128 * 1024;
+    std::vector<std::shared_ptr<attempt_use>> uses;  // None: the kernel's own rule.
+    status_set judged;                               // By any of them.
+    std::uint64_t keeps = 0;                         // Bytes of a body.
 };
 
 // Request fields that filters of a route vouch for, and the forwarding family, which every route
@@ -73,6 +97,7 @@ struct route_plan {
     std::uint32_t upstream = 0;             // Index into generation::upstreams.
     upstream::exchange_limits
         exchange;  // Of an attempt: the upstream's, overridden by the route's.
+    attempt_policy attempts;
     claimed_names claimed;
     std::vector<std::shared_ptr<log_plan>> logs;
     std::uint32_t interest = 0;  // Of all filters together.

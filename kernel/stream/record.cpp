@@ -37,6 +37,7 @@ void fill_record(stream& s, pk_record& r) {
     const bool old = (s.request.flags & PK_REQUEST_HTTP10) != 0;
     r.protocol = http::to_str(s.arena.join(std::string_view("HTTP/"),
                                            old ? std::string_view("1.0") : s.from_->version()));
+    r.failed_attempts = http::to_str(s.forward_.failed_attempts());
     r.stream = s.request.method.size ? s.reader() : nullptr;
 }
 

@@ -42,8 +42,9 @@ struct slot {
 
     pk_stream handle{};  // First: the handle is the slot.
     stream* owner = nullptr;
-    const filter_plan* filter = nullptr;    // Or
-    const handler_plan* handler = nullptr;  // or neither: a handle that only reads.
+    const filter_plan* filter = nullptr;       // Or
+    const handler_plan* handler = nullptr;     // or neither: a handle that only reads...
+    const plugin::instance* reader = nullptr;  // ...for this one, if for any.
     std::uint16_t index = 0;
     bool began = false;  // Its headers hook was called, or it has none and the head passed:
                          // stream_end is due.
@@ -70,6 +71,10 @@ struct slot {
     };
     side sides[2];
 
+    // Null: of a handle that only reads, for nobody.
+    const plugin::instance* instance() const noexcept {
+        return filter ? filter->instance.get() : handler ? handler->instance.get() : reader;
+    }
     static slot& of(pk_stream* s) noexcept { return *reinterpret_cast<slot*>(s); }
 };
 

@@ -128,6 +128,7 @@ public:
     std::string_view upstream_name() const noexcept { return forward_.upstream_name(); }
     std::string_view endpoint_name() const noexcept { return forward_.endpoint_name(); }
     std::uint32_t attempts() const noexcept { return forward_.attempts(); }
+    std::string_view failed_attempts() const noexcept { return forward_.failed_attempts(); }
 
     // --- for the host's functions
     // -------------------------------------------------------------------------

@@ -45,7 +45,12 @@ thread_local chooser::choice_under_way* chooser::choice_under_way::now = nullptr
 
 chooser::chooser(upstream& of, pool& connections, plugin::marker_slot& marker, std::uint32_t worker,
                  std::uint64_t seed)
-    : upstream_(of), pool_(connections), marker_(marker), worker_(worker), random_(seed) {
+    : upstream_(of),
+      pool_(connections),
+      marker_(marker),
+      worker_(worker),
+      random_(seed),
+      budget_(of.conf->retry_percent, of.conf->retries_least) {
     for (const endpoint& e : of.endpoints) peers_.push_back(&connections.of(e.key));
     words_.assign(of.balancers.size(), std::vector<std::int64_t>(of.endpoints.size() * 2));
     candidates_.reserve(of.endpoints.size());
@@ -74,6 +79,18 @@ std::uint32_t chooser::pick(const tried& before, pk_stream* stream,
             return ask(candidates_.data(), candidates_.size(), before, stream, response_field);
     }
     return PK_NO_ENDPOINT;
+}
+
+std::uint32_t chooser::left(const tried& before) const noexcept {
+    if (before.count == tried::attempts_max) return 0;
+    std::uint32_t n = 0;
+    for (std::uint32_t i = 0; i < upstream_.endpoints.size(); ++i)
+        n += usable(upstream_.endpoints[i]) && !before.has(i);
+    return n;
+}
+
+bool chooser::is_up(std::uint32_t index) const noexcept {
+    return __atomic_load_n(&upstream_.endpoints[index].shared->abi.usable, __ATOMIC_RELAXED) != 0;
 }
 
 std::uint32_t chooser::ask(const std::uint32_t* candidates, std::size_t count, const tried& before,

@@ -10,6 +10,7 @@
 #include "kernel/plugin/services.hpp"
 #include "kernel/upstream/endpoint.hpp"
 #include "kernel/upstream/pool.hpp"
+#include "kernel/upstream/retry_budget.hpp"
 #include "pkernel/abi/stream.h"
 
 namespace pkernel::upstream {
@@ -39,6 +40,13 @@ public:
     // `stream` is the handle that the balancer may read the request by; `response_field` is what
     // it may call meanwhile.
     std::uint32_t pick(const tried& before, pk_stream* stream, response_field_fn response_field);
+
+    // How many endpoints could be picked yet.
+    std::uint32_t left(const tried& before) const noexcept;
+    // Whether it may be asked, limits aside.
+    bool is_up(std::uint32_t index) const noexcept;
+    // What may be sent once more, of this worker's requests.
+    retry_budget& budget() noexcept { return budget_; }
 
     // How an attempt at it ended, for balancers that ask.
     void result(std::uint32_t index, std::uint32_t cause, net::nanoseconds took);
@@ -74,6 +82,7 @@ private:
     std::vector<peer_pool*> peers_;
     std::vector<std::vector<std::int64_t>> words_;  // By balancer.
     std::vector<std::uint32_t> candidates_;
+    retry_budget budget_;
 };
 
 // A balancer inside of another is reached through the kernel: this is what makes its handle.

@@ -62,10 +62,10 @@ void connection::begin(connection_user& user, const exchange& what) {
     what_ = what;
     phase_ = phase::head;
     timing_ = timing::none;
-    request_ended_ = write_failed_ = got_bytes_ = in_trailers_ = surplus_ = false;
+    request_ended_ = write_failed_ = wrote_ = got_bytes_ = in_trailers_ = surplus_ = false;
     in_.charge_to(what.account);
     seen_ = informational_ = 0;
-    sent_ = left_ = 0;
+    left_ = 0;
     framing_ = {};
     chunks_ = {};
     idle_hint_.reset();
@@ -78,10 +78,8 @@ void connection::flush() {
     const bool had = !out_.empty();
     while (!out_.empty() && writable_) {
         const auto r = wire_.send(out_, false);
-        if (r.status == net::io_status::done) {
-            sent_ += r.bytes;
-            continue;
-        }
+        if (r.status == net::io_status::done || wire_.session()) wrote_ = true;
+        if (r.status == net::io_status::done) continue;
         if (r.status == net::io_status::would_block) {
             writable_ = false;
             break;
@@ -351,9 +349,14 @@ void connection::abandon() noexcept {
     loop_.retire(this);
 }
 
+sent connection::request_sent() const noexcept {
+    if (!wrote_) return sent::nothing;
+    return request_ended_ && out_.empty() && !write_failed_ ? sent::all : sent::part;
+}
+
 void connection::fail(failure_kind kind, http::parse_fault fault) {
     connection_user* user = user_;
-    failure why{kind, got_bytes_, fault};
+    failure why{kind, got_bytes_, request_sent(), fault};
     if (kind == failure_kind::handshake_failed && wire_.session())
         why.detail = wire_.session()->failure();
     abandon();

@@ -34,9 +34,13 @@ enum class failure_kind : std::uint8_t {
     bad_response,  // `fault` tells.
 };
 
+// How much of a request may have reached the origin; in doubt the larger.
+enum class sent : std::uint8_t { nothing, part, all };
+
 struct failure {
     failure_kind kind;
     bool got_bytes = false;  // Of this response.
+    sent request = sent::nothing;
     http::parse_fault fault{};
     std::string detail{};
 };
@@ -136,9 +140,8 @@ public:
     // ...or closes it and retires it. No callback follows.
     void abandon() noexcept;
 
-    // Request bytes that may have reached the origin, and response bytes that came, in this
-    // exchange.
-    bool sent_anything() const noexcept { return sent_ > 0; }
+    // Of this exchange: what may have reached the origin, and whether anything came back.
+    sent request_sent() const noexcept;
     bool got_anything() const noexcept { return got_bytes_; }
     // The peer has closed, or has said something, while nothing was asked.
     bool is_stale() noexcept { return wire_.is_stale(); }
@@ -191,6 +194,7 @@ private:
     bool peer_closed_ = false;
     bool request_ended_ = false;
     bool write_failed_ = false;
+    bool wrote_ = false;  // Or tried to, through a transport that may have sent a part.
     bool got_bytes_ = false;
     bool in_trailers_ = false;
     bool reading_ = false;
@@ -198,7 +202,6 @@ private:
     std::size_t seen_ = 0;
     std::uint32_t informational_ = 0;
     std::uint32_t exchanges_ = 0;
-    std::uint64_t sent_ = 0;
     std::uint64_t left_ = 0;
     base::input_buffer in_;
     base::slice_queue out_;

@@ -76,6 +76,7 @@ inline void append_json_line(writer& w, const pk_record& r, const wanted& what) 
         .append(r.attempts == 0 ? "null"
                 : r.reused != 0 ? "true"
                                 : "false");
+    json_text(w, "failed_attempts", pk::view(r.failed_attempts));
     json_ms(w, "upstream_connect_ms", r.upstream_connect_ns);
     json_ms(w, "upstream_head_ms", r.upstream_head_ns);
     w.out.append(",\"fields\":{");

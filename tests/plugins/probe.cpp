@@ -1,5 +1,4 @@
-// A filter that does in each hook what the request tells it to, and says at the end what it has
-// seen.
+// A filter that does in each hook what the request tells it to, and tells at last what it saw.
 //
 //     filters: [ probe: a, probe: b ]          GET / HTTP/1.1⏎X-A: request=wait-timer
 //     response=reply
@@ -9,7 +8,6 @@
 // data:5 end response ... end(0)".
 
 #include <pkernel/plugin.hpp>
-#include <pkernel/services.hpp>
 
 #include <cstdlib>
 #include <memory>
@@ -17,6 +15,7 @@
 #include <string>
 
 #include "alarm.hpp"
+#include "probe_attempt.hpp"
 #include "probe_balancer.hpp"
 #include "probe_handler.hpp"
 #include "probe_limits.hpp"
@@ -496,5 +495,6 @@ private:
 PKERNEL_PLUGIN("probe", "1.0.0", "Does what the request tells it to, for tests.",
                pk::http_filter<probe_filter, schema>,
                pk::handler<probe::handler, probe::handler_schema>,
+               pk::attempt<probe::attempt, probe::attempt_schema>,
                pk::balancer<probe::balancer, probe::balancer_schema>,
                pk::log<probe::log, probe::log_schema>);

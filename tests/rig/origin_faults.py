@@ -232,6 +232,14 @@ async def endless_body(conn, head, query):
         await conn.send(b"10000\r\n" + b"a" * 65536 + b"\r\n")
 
 
+@fault("/every-other-503")
+async def every_other_503(conn, head, query):
+    """503 and 200 in turn, on connections that are kept."""
+    await conn.request()
+    turn = conn.origin.turns = getattr(conn.origin, "turns", 0) + 1
+    await conn.reply(b"ok", "503 Service Unavailable" if turn % 2 else "200 OK")
+
+
 @fault("/sse")
 async def sse(conn, head, query):
     """?n= events (3), each sent by itself, 10 ms apart."""

@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <pkernel/attempt.hpp>
 #include <pkernel/balancer.hpp>
 #include <pkernel/codec.hpp>
 #include <pkernel/detail/note_section.hpp>

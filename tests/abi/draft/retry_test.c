@@ -1,22 +1,21 @@
-/* retry as a pk.attempt/1-draft, against the kernel's attempt loop in small.
+/* retry as a pk.attempt/1, against the kernel's attempt loop in small.
  *
- *   keep         memory and file for the body
+ *   keeps        how much of the body
  *   judges       502, 503
  *   before_send  the per-try limit into the plan
  *   failed       another endpoint while tries are left; PK_ATTEMPT_UNSAFE only if the config says
  * so finished     counts for the budget
  */
-#include "pkernel/abi/draft/attempt.h"
+#include "pkernel/abi/attempt.h"
 
 #include "check.h"
 
 /* ---- The plugin ---- */
 static uint32_t tries, unsafe, opens_circuit;
 static int finished_calls, failed_calls;
-static void retry_keep(void* i, uint64_t* memory, uint64_t* file) {
+static uint64_t retry_keeps(void* i) {
     (void)i;
-    *memory = 4;
-    *file = 8;
+    return 12;
 }
 static void retry_judges(void* i, uint64_t* statuses) {
     (void)i;
@@ -25,7 +24,7 @@ static void retry_judges(void* i, uint64_t* statuses) {
 }
 static uint32_t retry_before(pk_stream* s, const pk_attempt_facts* f, pk_attempt_plan* plan) {
     (void)s;
-    plan->head_ns = 1000;
+    plan->try_ns = 1000;
     return opens_circuit && f->endpoint == 0 ? PK_ATTEMPT_OTHER : PK_ATTEMPT_PASS;
 }
 static uint32_t retry_failed(pk_stream* s, const pk_attempt_facts* f, pk_attempt_plan* plan) {
@@ -40,8 +39,8 @@ static void retry_finished(pk_stream* s, const pk_attempt_facts* f) {
     ++finished_calls;
 }
 static const pk_attempt retry = {
-    sizeof(pk_attempt), 0,   NULL, retry_keep, retry_judges, NULL, NULL, retry_before, retry_failed,
-    retry_finished,     NULL};
+    sizeof(pk_attempt), 0, NULL, retry_keeps, retry_judges, retry_before, retry_failed,
+    retry_finished};
 
 /* ---- The kernel's loop: a body of the client, endpoints that behave as scripted ---- */
 enum { OK_200, REFUSES, RESETS, ANSWERS_503, RESETS_AFTER_4, CUTS_BODY };
@@ -57,21 +56,20 @@ static struct {
 } k;
 
 static uint32_t run_attempts(void) {
-    uint64_t statuses[8] = {0}, memory = 0, file = 0;
+    uint64_t statuses[8] = {0};
     size_t size = strlen(k.body);
     int tried[3] = {0, 0, 0};
     uint32_t at = 0, costs = 0;
-    retry.keep(NULL, &memory, &file);
+    const uint64_t keeps = retry.keeps(NULL);
     retry.judges(NULL, statuses);
     for (;;) {
-        pk_attempt_plan plan = {sizeof plan, 0, 0, 0, 0};
+        pk_attempt_plan plan = {sizeof plan, 0, 0, 0};
         pk_attempt_facts f;
         memset(&f, 0, sizeof f);
         f.size = sizeof f;
         f.attempt = costs + 1;
         f.endpoint = at;
         f.idempotent = (uint32_t)k.idempotent;
-        f.remaining_ns = UINT64_MAX;
         f.replayable = 1;
         tried[at] = 1;
         f.others = (uint32_t)(!tried[0] + !tried[1] + !tried[2]);
@@ -114,14 +112,10 @@ static uint32_t run_attempts(void) {
                 k.head_gone_on = 1;
                 break;
         }
-        memcpy(k.got[at], k.body,
-               sent); /* from byte 0 each time: memory, then the file, then the client */
+        memcpy(k.got[at], k.body, sent); /* from byte 0 each time: what was kept, then the client */
         k.got[at][sent] = '\0';
-        f.body_sent = sent;
         size_t read = sent > k.arrived ? sent : k.arrived;
-        f.replayable = read <= memory + file;
-        f.spilled = read > memory && f.replayable;
-        f.body_kept = f.replayable ? read : 0;
+        f.replayable = read <= keeps;
         uint32_t verdict = PK_ATTEMPT_PASS;
         int judged = f.failure == PK_FAIL_STATUS &&
                      (statuses[(f.status - 100) / 64] >> ((f.status - 100) % 64) & 1) != 0;
@@ -157,9 +151,8 @@ static void replays_after_a_part_was_sent(void) {
     CHECK(strcmp(k.got[0], "abcd") == 0 && strcmp(k.got[1], "abcdefgh") == 0);
     CHECK(k.attempts == 2 && finished_calls == 2 && failed_calls == 1);
 }
-static void replays_a_spilled_body_and_not_a_lost_one(void) {
-    CHECK(with("123456789012", 12, 1, RESETS, OK_200, OK_200) ==
-          200); /* 4 in memory, 8 in a file */
+static void replays_a_kept_body_and_not_a_lost_one(void) {
+    CHECK(with("123456789012", 12, 1, RESETS, OK_200, OK_200) == 200);
     CHECK(strcmp(k.got[1], "123456789012") == 0);
     CHECK(with("1234567890123", 13, 1, RESETS, OK_200, OK_200) == 502);
     CHECK(k.attempts == 1 && k.overruled == 1);
@@ -194,7 +187,7 @@ static void a_veto_costs_no_try(void) {
 
 int main(void) {
     replays_after_a_part_was_sent();
-    replays_a_spilled_body_and_not_a_lost_one();
+    replays_a_kept_body_and_not_a_lost_one();
     a_post_runs_once();
     tries_and_what_the_client_gets();
     a_veto_costs_no_try();

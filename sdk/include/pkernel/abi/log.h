@@ -48,6 +48,8 @@ typedef struct pk_record {
     pk_str protocol;          /* "HTTP/1.1", ... */
     struct pk_stream* stream; /* for variables.h's get and for stream.h's fields and find, nothing
                                  else; its state is null; null when the head was malformed */
+    pk_str failed_attempts;   /* "address=cause, ...", one for each attempt before the last, and the
+                                 last too where end_reason does not tell; size 0: none failed */
 } pk_record;
 
 typedef struct pk_log {

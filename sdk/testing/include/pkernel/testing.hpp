@@ -11,6 +11,7 @@
 
 #pragma once
 
+#include <pkernel/testing/attempt.hpp>
 #include <pkernel/testing/balancer.hpp>
 #include <pkernel/testing/codec.hpp>
 #include <pkernel/testing/exchange.hpp>

@@ -11,8 +11,8 @@
 #ifndef PKERNEL_ABI_DRAFT_HEALTH_H
 #define PKERNEL_ABI_DRAFT_HEALTH_H
 
+#include "pkernel/abi/attempt.h"
 #include "pkernel/abi/balancer.h"
-#include "pkernel/abi/draft/attempt.h"
 #include "pkernel/abi/plugin.h"
 
 #ifdef __cplusplus
