@@ -27,6 +27,9 @@ public:
     // The file of NAME, loaded when first asked for.
     outcome<file_ptr> load(std::string_view name) const;
 
+    // Everything has been made of it: files that nothing else holds are let go of.
+    void forget() noexcept { seen_.clear(); }
+
 private:
     loader& loader_;
     mutable std::map<std::string, outcome<file_ptr>, std::less<>> seen_;

@@ -37,6 +37,10 @@ public:
     // Takes all that waits in the backlog, then stops for good.
     void finish();
 
+    // The listener's number in the generation that is in force.
+    std::uint32_t listener() const noexcept { return listener_; }
+    void now_of(std::uint32_t listener) noexcept { listener_ = listener; }
+
     void on_io(std::uint32_t events) override;
 
 private:
@@ -46,7 +50,7 @@ private:
     net::loop& loop_;
     accept_target& to_;
     const base::unique_fd fd_;
-    const std::uint32_t listener_;
+    std::uint32_t listener_;
     pk_address local_{};
     bool any_ = false;  // Bound to every address: each connection's own end must be asked for.
     bool tcp_ = true;

@@ -5,15 +5,19 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <fstream>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "kernel/base/siphash.hpp"
 #include "kernel/runtime/crash_signals.hpp"
 #include "kernel/runtime/generation_builder.hpp"
+#include "kernel/runtime/graveyard.hpp"
 #include "kernel/runtime/memory_limit.hpp"
 #include "kernel/runtime/report.hpp"
 #include "kernel/runtime/worker.hpp"
@@ -43,11 +47,24 @@ std::string via_of_installation() {
     return "1.1 pkernel-" + std::string(out, 8);
 }
 
+struct pipe_pair {
+    pipe_pair() {
+        if (::pipe2(fd, O_CLOEXEC | O_NONBLOCK) != 0) throw std::bad_alloc();
+    }
+    ~pipe_pair() {
+        ::close(fd[0]);
+        ::close(fd[1]);
+    }
+    int operator[](int i) const noexcept { return fd[i]; }
+    int fd[2];
+};
+
 class engine {
 public:
     explicit engine(engine_setup& setup)
         : setup_(setup),
           services_(setup.workers),
+          graveyard_([this] { wake_up(); }),
           memory_(setup.memory_max),
           metrics_(services_.metrics()) {
         metrics_.set->set(metrics_.limit, static_cast<std::int64_t>(memory_.limit()));
@@ -59,17 +76,18 @@ public:
         services_.set_naming([this](std::uint32_t number, std::string_view label) {
             setup_.board.name_instance(number, label);
         });
+        services_.set_retire([this](plugin::instance* i) { graveyard_.bring(i); });
         stream::provide_services(services_);
     }
 
     int run() {
         config::diagnostics problems;  // Without what loading has shown already.
         problems.files() = setup_.problems.files();
-        plan_ = build_generation(setup_.conf, setup_.plugins, services_, build_purpose::start,
-                                 problems);
+        plan_ = owned(build_generation(std::move(setup_.conf), setup_.plugins, services_,
+                                       build_purpose::start, problems));
         std::optional<listener_sockets> sockets;
         if (plan_)
-            sockets = open_listeners(*setup_.conf, setup_.listeners, setup_.workers, problems);
+            sockets = open_listeners(*plan_->model, setup_.listeners, setup_.workers, problems);
         if (plan_ && sockets && !fits_in_memory(problems)) sockets.reset();
         show(problems);
         if (!plan_ || !sockets) return static_cast<int>(problems.exit());
@@ -77,6 +95,7 @@ public:
         if (up) {
             setup_.control.ready(setup_.workers);
             base::log(log_level::info, "ready");
+            setup_.plugins.forget();
             ::malloc_trim(0);  // Reading a config takes several times what it leaves behind.
             serve();
         } else {
@@ -87,6 +106,7 @@ public:
         for (const auto& i : plan_->instances) i->stop();
         workers_.clear();
         plan_.reset();
+        graveyard_.bury();
         return up ? 0 : static_cast<int>(config::exit_class::plugin);
     }
 
@@ -100,10 +120,10 @@ private:
         const std::string what = mib(memory_.limit()) +
                                  " of memory are too little: the engine holds " + mib(now) +
                                  " before its first connection";
-        if (!setup_.conf->memory) base::log(log_level::error, what);
+        if (!plan_->model->memory) base::log(log_level::error, what);
         config::diagnostic d;
         d.number = config::code::memory_too_small;
-        d.at = setup_.conf->memory_at;
+        d.at = plan_->model->memory_at;
         d.message = what;
         d.exit = config::exit_class::bind;
         problems.add(std::move(d));
@@ -112,19 +132,17 @@ private:
 
     bool start_workers(listener_sockets sockets) {
         const auto via = via_of_installation();
-        const auto counts = std::make_shared<connection_counts>(plan_->listeners.size());
         for (unsigned w = 0; w < setup_.workers; ++w) {
             worker_setup s;
             s.index = w;
             s.marker = reinterpret_cast<plugin::marker_slot*>(&setup_.board.line_of(1 + w));
             s.plan = plan_;
             s.connections_max = setup_.connections_max / setup_.workers;
-            s.counts = counts;
             s.via = via;
             s.offload = &offload_;
             s.memory = &memory_;
             s.metrics = &metrics_;
-            give_sockets(sockets, w, s);
+            give_sockets(sockets, w, s.sockets);
             workers_.push_back(std::make_unique<worker>(std::move(s)));
         }
         for (const auto& w : workers_)
@@ -132,8 +150,7 @@ private:
                 worker->run([this](bool ok) { report(ok); });
                 std::lock_guard lock(mutex_);
                 ++ended_;
-                const char one = 1;
-                (void)!::write(wake_[1], &one, 1);
+                wake_up();
             });
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return started_ + failed_ == setup_.workers; });
@@ -141,17 +158,33 @@ private:
     }
 
     // Worker w serves the sockets w, w + n, w + 2n...; one that all share is served by all.
-    void give_sockets(listener_sockets& all, unsigned w, worker_setup& s) {
+    void give_sockets(listener_sockets& all, unsigned w,
+                      std::vector<std::pair<std::uint32_t, base::unique_fd>>& out) {
         for (std::uint32_t l = 0; l < all.size(); ++l) {
             auto& own = all[l];
             if (own.size() == 1) {
-                s.sockets.emplace_back(l,
-                                       base::unique_fd(::fcntl(own[0].get(), F_DUPFD_CLOEXEC, 0)));
+                out.emplace_back(l, base::unique_fd(::fcntl(own[0].get(), F_DUPFD_CLOEXEC, 0)));
                 continue;
             }
             for (std::size_t i = w; i < own.size(); i += setup_.workers)
-                s.sockets.emplace_back(l, std::move(own[i]));
+                out.emplace_back(l, std::move(own[i]));
         }
+    }
+
+    // [any]
+    void wake_up() noexcept {
+        const char one = 1;
+        (void)!::write(wake_[1], &one, 1);
+    }
+
+    // Freed on the control thread, whoever lets go of it last.
+    std::shared_ptr<const stream::generation> owned(
+        std::shared_ptr<const stream::generation> made) {
+        if (!made) return nullptr;
+        const auto* raw = made.get();
+        return {raw, [this, made = std::move(made)](const stream::generation*) mutable {
+                    graveyard_.bring(std::exchange(made, nullptr));
+                }};
     }
 
     void report(bool ok) {
@@ -169,6 +202,7 @@ private:
             if (fds[1].revents) {
                 char some[64];
                 (void)!::read(wake_[0], some, sizeof some);
+                if (graveyard_.bury()) ::malloc_trim(0);
             }
             handle_events();
         }
@@ -193,15 +227,17 @@ private:
     void handle_events() {
         while (const auto event = setup_.control.take()) switch (*event) {
                 case control_event::drain:
+                    ending_ = true;
                     base::log(log_level::info,
                               "draining: no new connections, what runs is finished");
                     for (const auto& w : workers_) w->begin_drain();
                     break;
                 case control_event::stop:
+                    ending_ = true;
                     stop_all();
                     break;
                 case control_event::reload:
-                    base::log(log_level::warning, "this version cannot reload yet: restart it");
+                    reload();
                     break;
                 case control_event::reopen_logs:
                     for (const auto& l : plan_->all_logs)
@@ -214,8 +250,108 @@ private:
         for (const auto& w : workers_) w->stop();
     }
 
+    // --- reload
+
+    void reload() {
+        if (ending_) return base::log(log_level::info, "not reloaded: this engine is ending");
+        base::log(log_level::info, "reloading");
+        const auto begun = std::chrono::steady_clock::now();
+        const auto next = setup_.read_again();
+        show(next->problems);
+        if (!next->conf) return refuse();
+        config::diagnostics problems;
+        problems.files() = next->problems.files();
+        const auto made = owned(build_generation(next->conf, next->plugins, services_,
+                                                 build_purpose::start, problems, plan_.get()));
+        std::optional<listener_sockets> sockets;
+        if (made) sockets = open_new_listeners(*made, problems);
+        show(problems);
+        if (!made || !sockets) return refuse();
+        if (!on_each_worker([&](worker& w, unsigned) { return w.enter(*made); })) {
+            on_each_worker([](worker& w, unsigned) { return w.turn_back(), true; });
+            for (std::size_t i = 0; i < sockets->size(); ++i)
+                if (!(*sockets)[i].empty()) close_listener(*made->listeners[i]);
+            return refuse();
+        }
+        const auto kept = count_kept(*made);
+        go_over_to(made, *sockets);
+        using std::chrono::duration_cast, std::chrono::milliseconds;
+        const auto took = duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun);
+        base::log(log_level::info,
+                  "reloaded in " + std::to_string(took.count()) + " ms: generation " +
+                      std::to_string(plan_->number) + ", " + std::to_string(kept) + " of " +
+                      std::to_string(plan_->instances.size()) + " instances as before");
+    }
+
+    static void refuse() {
+        base::log(log_level::error, "reload refused: what was in force stays in force");
+    }
+
+    std::optional<listener_sockets> open_new_listeners(const stream::generation& next,
+                                                       config::diagnostics& problems) {
+        return open_listeners(*next.model, setup_.listeners, setup_.workers, problems,
+                              [this](const config::listener& l) {
+                                  return std::any_of(
+                                      plan_->listeners.begin(), plan_->listeners.end(),
+                                      [&](const auto& old) { return same_place(*old->conf, l); });
+                              });
+    }
+
+    void close_listener(const stream::listener_plan& l) {
+        setup_.listeners.close(l.conf->address, l.name);
+    }
+
+    std::size_t count_kept(const stream::generation& next) const {
+        const std::set<std::shared_ptr<plugin::instance>> before(plan_->instances.begin(),
+                                                                 plan_->instances.end());
+        return static_cast<std::size_t>(
+            std::count_if(next.instances.begin(), next.instances.end(),
+                          [&](const auto& i) { return before.contains(i); }));
+    }
+
+    void go_over_to(const std::shared_ptr<const stream::generation>& next,
+                    listener_sockets& sockets) {
+        std::vector<std::uint32_t> now(plan_->listeners.size(), turnover::gone);
+        for (const auto& old : plan_->listeners) {
+            for (const auto& l : next->listeners)
+                if (same_place(*old->conf, *l->conf)) now[old->index] = l->index;
+            // The workers' own copies take what waits, then close for good.
+            if (now[old->index] == turnover::gone) close_listener(*old);
+        }
+        std::vector<turnover> all(setup_.workers);
+        for (unsigned w = 0; w < setup_.workers; ++w) {
+            all[w].plan = next;
+            all[w].listeners = now;
+            give_sockets(sockets, w, all[w].sockets);
+        }
+        on_each_worker([&](worker& w, unsigned i) { return w.go_over(std::move(all[i])), true; });
+        plan_ = next;
+    }
+
+    // Waits until each has done it. False: one of them says so.
+    bool on_each_worker(const std::function<bool(worker&, unsigned)>& work) {
+        unsigned done = 0, good = 0;
+        for (unsigned i = 0; i < setup_.workers; ++i)
+            workers_[i]->ask([&, i] {
+                const bool ok = work(*workers_[i], i);
+                const std::lock_guard lock(mutex_);
+                ++done;
+                good += ok ? 1 : 0;
+                changed_.notify_all();
+            });
+        std::unique_lock lock(mutex_);
+        while (!changed_.wait_for(lock, worker_late, [&] { return done == setup_.workers; }))
+            base::log(log_level::warning, "a worker is held up: the reload waits for it");
+        return good == setup_.workers;
+    }
+
+    static constexpr std::chrono::seconds worker_late{5};
+
     engine_setup& setup_;
+    pipe_pair wake_;
     plugin::services services_;
+    graveyard graveyard_;
+    bool ending_ = false;
     std::shared_ptr<const stream::generation> plan_;
     stream::offload_pool offload_{
         [this](unsigned index, const std::function<void(plugin::marker_slot&)>& work) {
@@ -230,17 +366,6 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;
     unsigned started_ = 0, failed_ = 0, ended_ = 0;
-    struct pipe_pair {
-        pipe_pair() {
-            if (::pipe2(fd, O_CLOEXEC | O_NONBLOCK) != 0) throw std::bad_alloc();
-        }
-        ~pipe_pair() {
-            ::close(fd[0]);
-            ::close(fd[1]);
-        }
-        int operator[](int i) const noexcept { return fd[i]; }
-        int fd[2];
-    } wake_;
 };
 
 }  // namespace

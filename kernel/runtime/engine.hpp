@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "kernel/base/crash_board.hpp"
@@ -13,6 +14,14 @@
 #include "kernel/runtime/listener_source.hpp"
 
 namespace pkernel::runtime {
+
+// The config as it is on the disk now, and what it was read with.
+struct next_config {
+    explicit next_config(plugin::loader& files) : plugins(files) {}
+    config::diagnostics problems;
+    plugin::catalog plugins;
+    std::shared_ptr<const config::model> conf;  // Null: `problems` tell why.
+};
 
 // All references outlive engine_main. Its thread is the control thread, the only one so far but for
 // the log's.
@@ -30,6 +39,8 @@ struct engine_setup {
     std::uint64_t connections_max = 0;  // That the descriptors allow, of all workers together.
     std::uint64_t memory_max = 0;       // Bytes, of the process.
     base::log_level log_level{};        // Already in force for base::log.
+    // For a reload. What it says of settings that only a new start changes, it logs.
+    std::function<std::unique_ptr<next_config>()> read_again;
 };
 
 // Makes the instances, opens the listeners, starts the workers, says `ready`, serves until told to

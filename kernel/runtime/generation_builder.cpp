@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include <map>
+#include <string>
+#include <tuple>
 
 #include "kernel/http/fields.hpp"
 #include "kernel/plugin/plugin_file.hpp"
@@ -53,15 +55,28 @@ std::uint32_t hooks_of(const pk_http_filter& h) noexcept {
     return bits;
 }
 
+// Where an instance stands, so that its successor is found.
+using place_key = std::tuple<std::string, std::string, std::string, std::uint32_t>;
+place_key place_of(const config::plugin_use& use) {
+    return {use.point, use.owner, use.name, use.ordinal};
+}
+
 class builder {
 public:
     builder(std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
-            plugin::services& services, config::diagnostics& out)
-        : conf_(std::move(conf)), plugins_(plugins), services_(services), out_(out) {}
+            plugin::services& services, config::diagnostics& out, const stream::generation* running)
+        : conf_(std::move(conf)),
+          plugins_(plugins),
+          services_(services),
+          out_(out),
+          running_(running) {
+        if (!running_) return;
+        for (const auto& i : running_->instances) by_place_[place_of(i->use())] = i;
+    }
 
     std::shared_ptr<const stream::generation> build(build_purpose purpose) {
         plan_ = std::make_shared<stream::generation>();
-        plan_->number = 1;
+        plan_->number = running_ ? running_->number + 1 : 1;
         plan_->model = conf_;
         for (const auto id : forwarding_family) claim(plan_->claimed, id);
         make_instances();
@@ -89,8 +104,16 @@ private:
 
     // Variables that a transport offers can be named by the options of those made after it.
     void make_instance(const use_ptr& use) {
-        auto made = plugin::instance::create(use, plugins_, services_, out_);
-        if (!made || !prepare(*made) || !made->validate(out_)) return;
+        const auto before = by_place_.find(place_of(*use));
+        instance_ptr made = before != by_place_.end() ? before->second : nullptr;
+        if (!made || !made->serves_as(*use, plugins_)) {
+            const instance_ptr predecessor = std::move(made);
+            made = plugin::instance::create(use, plugins_, services_, out_);
+            if (!made || !prepare(*made)) return;
+            if (predecessor && !made->import_from(*predecessor, out_)) return;
+            if (!made->validate(out_)) return;
+            fresh_.push_back(made);
+        }
         if (use->point == PK_TRANSPORT_ID) offer_variables(*made);
         by_use_[use.get()] = made;
         plan_->instances.push_back(std::move(made));
@@ -117,7 +140,7 @@ private:
     }
 
     void start_instances() {
-        for (const auto& i : plan_->instances) i->start(out_);
+        for (const auto& i : fresh_) i->start(out_);
     }
 
     void make_upstreams() {
@@ -167,9 +190,10 @@ private:
 
     void make_listeners() {
         for (const config::listener& c : conf_->listeners) {
-            auto l = std::make_unique<stream::listener_plan>();
-            l->conf = &c;
+            auto l = std::make_shared<stream::listener_plan>();
+            l->conf = std::make_shared<const config::listener>(c);
             l->index = static_cast<std::uint32_t>(plan_->listeners.size());
+            l->connections = connections_of(c);
             l->name = c.name;
             l->head_limits = {c.limits.request_line, c.limits.field, c.limits.head,
                               c.limits.fields};
@@ -185,6 +209,13 @@ private:
             }
             plan_->listeners.push_back(std::move(l));
         }
+    }
+
+    std::shared_ptr<std::atomic<std::uint64_t>> connections_of(const config::listener& c) const {
+        if (running_)
+            for (const auto& before : running_->listeners)
+                if (same_place(*before->conf, c)) return before->connections;
+        return std::make_shared<std::atomic<std::uint64_t>>(0);
     }
 
     static pk_codec_limits codec_limits(const config::listener_limits& c) {
@@ -352,6 +383,9 @@ private:
     const plugin::catalog& plugins_;
     plugin::services& services_;
     config::diagnostics& out_;
+    const stream::generation* const running_;
+    std::map<place_key, instance_ptr> by_place_;  // Of the running one.
+    std::vector<instance_ptr> fresh_;
     std::shared_ptr<stream::generation> plan_;
     std::map<const config::plugin_use*, instance_ptr> by_use_;
     std::map<std::uint32_t, std::vector<std::pair<std::uint32_t, std::uint32_t>>> offered_;
@@ -364,8 +398,15 @@ private:
 
 std::shared_ptr<const stream::generation> build_generation(
     std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
-    plugin::services& services, build_purpose purpose, config::diagnostics& out) {
-    return builder(std::move(conf), plugins, services, out).build(purpose);
+    plugin::services& services, build_purpose purpose, config::diagnostics& out,
+    const stream::generation* running) {
+    return builder(std::move(conf), plugins, services, out, running).build(purpose);
+}
+
+bool same_place(const config::listener& a, const config::listener& b) {
+    if (a.address.kind != b.address.kind || a.address.text != b.address.text) return false;
+    const bool chosen = a.address.kind != config::address_kind::unix_socket && a.address.port == 0;
+    return !chosen || a.name == b.name;
 }
 
 }  // namespace pkernel::runtime

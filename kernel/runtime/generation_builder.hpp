@@ -18,9 +18,16 @@ namespace pkernel::runtime {
 enum class build_purpose { check, start };
 
 // [control] All that is wrong goes to `out`; then the answer is null and what was made is stopped
-// and destroyed again.
+// and destroyed again. With `running`, the generation in force, what has not changed is taken from
+// it: instances of the same place, options and file, and the counts of listeners; an instance with
+// other options may take over the state of the one before.
 std::shared_ptr<const stream::generation> build_generation(
     std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
-    plugin::services& services, build_purpose purpose, config::diagnostics& out);
+    plugin::services& services, build_purpose purpose, config::diagnostics& out,
+    const stream::generation* running = nullptr);
+
+// A listener is another one's successor if it stands at the same address; at port 0, if it has the
+// same name as well.
+bool same_place(const config::listener& a, const config::listener& b);
 
 }  // namespace pkernel::runtime

@@ -127,6 +127,23 @@ std::uint64_t choose_connections(const config::model& conf, unsigned workers,
     return most;
 }
 
+passed_files files_of_root(const stage& on) {
+    return on.master && !is_root() ? on.master->files() : passed_files();
+}
+
+// What a reload cannot change.
+struct fixed_settings {
+    std::optional<std::uint64_t> memory;
+    std::optional<std::string> user;
+};
+
+void warn_of_fixed(const config::model& now, const fixed_settings& started) {
+    if (now.memory != started.memory)
+        base::log(log_level::warning, "limits.memory changes with a new start only");
+    if (now.user != started.user)
+        base::log(log_level::warning, "user changes with a new start only");
+}
+
 int run_engine(const command_line& line, const stage& on) {
     const log own_log(log::mode::background, line.log_format, line.log_level);
     catch_crashes(on.board);
@@ -134,10 +151,8 @@ int run_engine(const command_line& line, const stage& on) {
 
     if (on.master)
         if (const int code = give_up_root(config_file(line)); code != 0) return code;
-    passed_files given;
-    if (on.master && !is_root()) given = on.master->files();
-    reading from(
-        line, std::move(given));  // Its copies of plugins belong to whoever this process is by now.
+    // Its copies of plugins belong to whoever this process is by now.
+    reading from(line, files_of_root(on));
     from.load();
     show(from.problems);
     if (!from.conf) return from.exit_code();
@@ -152,9 +167,21 @@ int run_engine(const command_line& line, const stage& on) {
                   from.files.directory() + ", " + std::to_string(workers) +
                   (workers == 1 ? " worker, " : " workers, ") + std::to_string(connections_max) +
                   " connections and " + in_mib(memory_max) + " at most");
-    engine_setup setup{from.conf,       from.problems, from.files,    from.plugins,
-                       on.listeners,    on.control,    on.board,      workers,
-                       connections_max, memory_max,    line.log_level};
+    engine_setup setup{from.conf,       from.problems, from.files,     from.plugins,
+                       on.listeners,    on.control,    on.board,       workers,
+                       connections_max, memory_max,    line.log_level, {}};
+    const fixed_settings started{from.conf->memory, from.conf->user};
+    setup.read_again = [&] {
+        auto next = std::make_unique<next_config>(from.files);
+        engine_environment outside(files_of_root(on));
+        next->conf = config::load(from.file, next->plugins, outside, next->problems);
+        if (next->conf) {
+            choose_workers(line, *next->conf, workers);
+            warn_of_fixed(*next->conf, started);
+        }
+        return next;
+    };
+    from.conf.reset();  // The engine's alone, so that it can go at a reload.
     return engine_main(setup);
 }
 

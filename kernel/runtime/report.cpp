@@ -42,20 +42,34 @@ void show(const config::diagnostics& all) {
     }
 }
 
-std::optional<listener_sockets> open_listeners(const config::model& conf, listener_source& from,
-                                               unsigned workers, config::diagnostics& out) {
+std::optional<listener_sockets> open_listeners(
+    const config::model& conf, listener_source& from, unsigned workers, config::diagnostics& out,
+    const std::function<bool(const config::listener&)>& is_open) {
     listener_sockets all;
+    bool good = true;
     for (const config::listener& each : conf.listeners) {
+        if (is_open && is_open(each)) {
+            all.emplace_back();
+            continue;
+        }
         auto got = from.listen(each.address, each.name, workers);
-        if (got.sockets.empty()) add_bind_error(each, got, out);
+        if (got.sockets.empty()) {
+            add_bind_error(each, got, out);
+            good = false;
+        }
         all.push_back(std::move(got.sockets));
     }
-    for (const auto& sockets : all)
-        if (sockets.empty()) return std::nullopt;
+    if (!good) {
+        for (std::size_t i = 0; i < all.size(); ++i)
+            if (is_open && !all[i].empty())
+                from.close(conf.listeners[i].address, conf.listeners[i].name);
+        return std::nullopt;
+    }
     for (std::size_t i = 0; i < all.size(); ++i)
-        base::log(base::log_level::info, "listening on " +
-                                             where(conf.listeners[i], all[i].front().get()) +
-                                             " (listener '" + conf.listeners[i].name + "')");
+        if (!all[i].empty())
+            base::log(base::log_level::info, "listening on " +
+                                                 where(conf.listeners[i], all[i].front().get()) +
+                                                 " (listener '" + conf.listeners[i].name + "')");
     return all;
 }
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,8 +20,10 @@ void show(const config::diagnostics& all);
 // The sockets of each listener of `conf`, in its order, logged as "listening on 127.0.0.1:80
 // (listener 'web')". All are tried; each that fails is an error of exit class `bind` in `out`, at
 // its address, and then there is no answer.
+// What `is_open` tells of is left alone, and has none.
 using listener_sockets = std::vector<std::vector<base::unique_fd>>;
-std::optional<listener_sockets> open_listeners(const config::model& conf, listener_source& from,
-                                               unsigned workers, config::diagnostics& out);
+std::optional<listener_sockets> open_listeners(
+    const config::model& conf, listener_source& from, unsigned workers, config::diagnostics& out,
+    const std::function<bool(const config::listener&)>& is_open = {});
 
 }  // namespace pkernel::runtime

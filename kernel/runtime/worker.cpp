@@ -34,6 +34,8 @@ worker::worker(worker_setup setup)
           context_, connections_, *setup_.memory, *setup_.metrics,
           [](void* self, bool on) { static_cast<worker*>(self)->accept(on); }, this),
       reserve_(open_reserve()),
+      tenants_(context_),
+      tenants_timer_([](void* self) { static_cast<worker*>(self)->look_at_tenants(); }, this),
       tick_([](void* self) { static_cast<worker*>(self)->tick(); }, this),
       drain_limit_([](void* self) { static_cast<worker*>(self)->kill_all("drain_timeout"); }, this),
       drain_bell_(
@@ -45,7 +47,9 @@ worker::worker(worker_setup setup)
               me->kill_all("shutdown");
               me->loop_.stop();
           },
-          this) {
+          this),
+      ask_bell_(
+          loop_, [](void* self) { static_cast<worker*>(self)->answer(); }, this) {
     context_.via = setup_.via;
 }
 
@@ -58,33 +62,22 @@ void worker::stop() {
     stop_bell_.ring();
 }
 
-std::shared_ptr<stream::site> worker::make_site() {
+std::shared_ptr<stream::site> worker::make_site(std::shared_ptr<const stream::generation> plan) {
     auto s = std::make_shared<stream::site>();
-    s->plan = setup_.plan;
+    s->plan = std::move(plan);
+    for (const auto& l : s->plan->listeners)
+        s->listeners.emplace_back(l.get(), [keep = l](const stream::listener_plan*) {});
     for (const auto& u : s->plan->upstreams)
         s->choosers.push_back(std::make_unique<upstream::chooser>(
             *u, context_.connections, context_.marker, setup_.index, context_.random()));
     return s;
 }
 
-bool worker::enter() {
-    for (const auto& i : setup_.plan->instances) {
-        if (!i->worker_init(setup_.index)) return false;
-        entered_.push_back(i.get());
-    }
-    return true;
-}
-
 void worker::leave(stream::services_of_thread& here) {
     here.close();
     loop_.run_once();
     context_.lent->settle();  // What the connections that were just destroyed had held.
-    for (const auto& l : setup_.plan->all_logs)
-        if (l->hooks.tick) l->hooks.tick(l->instance->self(), setup_.index);
-    while (!entered_.empty()) {
-        entered_.back()->worker_exit(setup_.index);
-        entered_.pop_back();
-    }
+    tenants_.leave_all();
 }
 
 void worker::run(const std::function<void(bool)>& started) {
@@ -93,11 +86,13 @@ void worker::run(const std::function<void(bool)>& started) {
     stream::services_of_thread here(context_);
     if (setup_.offload)
         context_.offload = std::make_unique<stream::offload_port>(context_, *setup_.offload);
-    if (!enter()) {
+    here_ = &here;
+    if (!tenants_.enter(setup_.plan->instances)) {
         leave(here);
         return started(false);
     }
-    context_.current = make_site();
+    context_.current = make_site(std::move(setup_.plan));
+    tenants_.add(context_.current);
     for (auto& [listener, fd] : setup_.sockets)
         acceptors_.push_back(std::make_unique<acceptor>(loop_, static_cast<accept_target&>(*this),
                                                         std::move(fd), listener));
@@ -114,8 +109,9 @@ void worker::run(const std::function<void(bool)>& started) {
 // False: this worker or the listener has as many connections as it may. Else it is counted.
 bool worker::make_room_for_one(std::uint32_t listener) noexcept {
     if (count_ >= setup_.connections_max) return false;
-    const auto most = context_.current->plan->listeners[listener]->conf->limits.connections;
-    auto& open = (*setup_.counts)[listener];
+    const stream::listener_plan& plan = *context_.current->listeners[listener];
+    const auto most = plan.conf->limits.connections;
+    auto& open = *plan.connections;
     if (open.fetch_add(1, std::memory_order_relaxed) >= most && most > 0) {
         open.fetch_sub(1, std::memory_order_relaxed);
         return false;
@@ -132,7 +128,8 @@ void worker::accepted(int fd, std::uint32_t listener, const pk_address& peer,
         ::close(fd);
         return;
     }
-    stream::accepted_connection from{net::wire(fd), listener, peer, local};
+    stream::accepted_connection from{net::wire(fd), context_.current->listeners[listener], peer,
+                                     local};
     auto* c = stream::greet(context_, *this, std::move(from));
     connections_.push_back(*c);
     if (c->start() && draining_) c->drain(drain_grace);
@@ -148,7 +145,7 @@ void worker::out_of_descriptors(int listening_fd) {
 }
 
 void worker::connection_closed(stream::client_connection& c) {
-    (*setup_.counts)[c.listener_index()].fetch_sub(1, std::memory_order_relaxed);
+    c.accepted_by().connections->fetch_sub(1, std::memory_order_relaxed);
     --count_;
     end_if_drained();
 }
@@ -176,6 +173,7 @@ void worker::kill_all(const char* word) {
 }
 
 void worker::accept(bool on) {
+    accepting_ = on;
     for (const auto& a : acceptors_) on ? a->go_on() : a->hold();
 }
 

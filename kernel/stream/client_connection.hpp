@@ -3,17 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "kernel/base/end_reason.hpp"
 #include "kernel/base/list.hpp"
 #include "kernel/net/wire.hpp"
+#include "kernel/stream/context.hpp"
 
 namespace pkernel::stream {
 
 // A connection that was accepted; the loop may know its fd by another target already.
 struct accepted_connection {
     net::wire wire;
-    std::uint32_t listener;
+    std::shared_ptr<const listener_plan> listener;
     pk_address peer, local;
     bool known = false;  // To the loop.
 };
@@ -30,7 +33,8 @@ class client_connection : public net::io_target,
                           public net::retired,
                           public base::list_hook<client_connection> {
 public:
-    explicit client_connection(std::uint32_t listener) noexcept : listener_(listener) {}
+    explicit client_connection(std::shared_ptr<const listener_plan> by) noexcept
+        : accepted_by_(std::move(by)), listener_(accepted_by_.get()) {}
 
     // Registers with the loop, or takes over from the object that had the fd there. False: the
     // connection is closed and retired.
@@ -51,10 +55,29 @@ public:
     // Memory is not full any more: what was not read for that is read.
     virtual void go_on() {}
 
-    std::uint32_t listener_index() const noexcept { return listener_; }
+    // Its transport and codec are of this one, whatever the config says meanwhile.
+    const listener_plan& accepted_by() const noexcept { return *accepted_by_; }
+    // What holds for it now: timeouts, limits, logs. Of the site that its next stream begins on.
+    const listener_plan& listener() const noexcept { return *listener_; }
+
+    // A reload. Its listener's place has another plan, which lives until the next call here or as
+    // long as this connection.
+    void now_of(const listener_plan& next) noexcept { listener_ = &next; }
+    // Its listener has gone: what it still serves, it serves on `old`. To be drained.
+    void stay_on(std::shared_ptr<site> old) noexcept {
+        if (!stays_on_) stays_on_ = std::move(old);
+    }
+    bool is_left_behind() const noexcept { return stays_on_ != nullptr; }
 
 protected:
-    const std::uint32_t listener_;
+    const std::shared_ptr<site>& newest_site(const context& c) const noexcept {
+        return stays_on_ ? stays_on_ : c.current;
+    }
+
+private:
+    const std::shared_ptr<const listener_plan> accepted_by_;
+    const listener_plan* listener_;
+    std::shared_ptr<site> stays_on_;
 };
 
 // Who counts the connections of a worker.

@@ -23,7 +23,6 @@ codec_server::codec_server(context& c, connection_keeper& keeper, const codec_pl
     : client_connection(from.listener),
       context_(c),
       keeper_(keeper),
-      site_(c.current),
       codec_(codec),
       from_(std::move(from)),
       state_(codec.hooks.state_size ? new std::byte[codec.hooks.state_size]() : nullptr),

@@ -42,7 +42,7 @@ public:
 
     // --- for the codec's functions (codec_calls.cpp)
     static const pk_codec_api* table() noexcept;
-    const pk_codec_limits& limits() const noexcept { return listener().codec_limits; }
+    const pk_codec_limits& limits() const noexcept { return accepted_by().codec_limits; }
     pk_status open_stream(const pk_codec_head& head, const http::parse_fault* refused,
                           pk_codec_stream** out);
     pk_status send(std::string_view bytes);
@@ -54,8 +54,9 @@ public:
 
     // --- for its streams
     context& in() noexcept { return context_; }
-    const listener_plan& listener() const noexcept { return *site_->plan->listeners[listener_]; }
-    const std::shared_ptr<site>& newest_site() const noexcept { return context_.current; }
+    const std::shared_ptr<site>& newest_site() const noexcept {
+        return client_connection::newest_site(context_);
+    }
     const accepted_connection& accepted() const noexcept { return from_; }
     net::session* session() noexcept { return from_.wire.session(); }
     std::string_view version() const noexcept { return http::to_view(codec_.hooks.version); }
@@ -102,8 +103,7 @@ private:
 
     context& context_;
     connection_keeper& keeper_;
-    const std::shared_ptr<site> site_;  // Keeps the codec and the transport.
-    const codec_plan& codec_;
+    const codec_plan& codec_;  // Of the listener that accepted it.
     accepted_connection from_;
     const std::unique_ptr<std::byte[]> state_;
     phase phase_ = phase::open;

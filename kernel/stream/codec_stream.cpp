@@ -85,7 +85,7 @@ bool codec_stream::fill_head(const pk_codec_head& from, http::parse_fault& fault
     if (!append_copies(from.fields, head.headers, arena)) return false;
     if (has_connection_fields(head.headers)) return false;
     if (head.headers.find(PK_FIELD_HOST, 1)) return false;
-    const bool secure = server_.listener().secure;
+    const bool secure = server_.accepted_by().secure;
     if (!http::make_request(head, secure, arena, r, fault)) return false;
     announced_ = from.content_length >= 0 ? from.content_length : r.content_length;
     head.headers.remove(PK_FIELD_TE);

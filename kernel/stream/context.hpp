@@ -27,9 +27,12 @@ class lent_memory;
 class offload_port;
 class subrequest_table;
 
-// The generation on one worker: its choosers. Streams hold it while they run.
+// The generation on one worker: its choosers. Streams hold it while they run, and so does a
+// connection whose listener has left the config.
 struct site {
     std::shared_ptr<const generation> plan;
+    // Each counted on this worker alone: a connection holds the one that accepted it.
+    std::vector<std::shared_ptr<const listener_plan>> listeners;
     std::vector<std::unique_ptr<upstream::chooser>> choosers;  // By upstream.
 };
 

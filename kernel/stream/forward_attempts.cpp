@@ -158,9 +158,8 @@ void forward::connect(std::uint32_t index) {
         upstream::failure why;
         auto to = e.addresses[address_];
         if (pinned_.port && to.family() != AF_UNIX) to.set_port(pinned_.port);
-        const upstream::connection::transport_use through{chooser_->of().transport.get(),
-                                                          &in.sessions, e.peer_name,
-                                                          net::to_pk_address(to.storage)};
+        const upstream::connection::transport_use through{
+            chooser_->of().transport, &in.sessions, e.peer_name, net::to_pk_address(to.storage)};
         if (c->connect(to, through, chooser_->of().conf->timeouts.connect, *this, &why)) {
             conn_ = c;
             return;

@@ -32,7 +32,7 @@ client_connection* make_server(context& c, connection_keeper& keeper, const code
 }  // namespace
 
 client_connection* greet(context& c, connection_keeper& keeper, accepted_connection&& from) {
-    const listener_plan& l = *c.current->plan->listeners[from.listener];
+    const listener_plan& l = *from.listener;
     if (l.transport || l.codecs.size() > 1 || l.codecs.front().instance)
         return new greeting(c, keeper, std::move(from));
     return new http1_server(c, keeper, std::move(from));
@@ -47,7 +47,7 @@ greeting::greeting(context& c, connection_keeper& keeper, accepted_connection&& 
       timer_([](void* self) { static_cast<greeting*>(self)->expire(); }, this) {}
 
 bool greeting::start() {
-    const auto& l = listener();
+    const auto& l = accepted_by();
     if (!context_.loop.add(from_.wire.fd(), *this)) {
         close();
         return false;
@@ -89,7 +89,7 @@ void greeting::shake_hands() {
 }
 
 void greeting::handshake_failed() {
-    const std::string line = "listener '" + listener().name + "': handshake with " +
+    const std::string line = "listener '" + accepted_by().name + "': handshake with " +
                              net::to_text(from_.peer) +
                              " failed: " + from_.wire.session()->failure();
     base::log(base::log_level::info, line, handshake_line);
@@ -98,14 +98,14 @@ void greeting::handshake_failed() {
 
 // The transport knows what was agreed; else the first bytes tell.
 void greeting::choose() {
-    const auto& codecs = listener().codecs;
+    const auto& codecs = accepted_by().codecs;
     const auto agreed =
         from_.wire.session() ? from_.wire.session()->protocol() : std::string_view();
     if (!agreed.empty())
         for (const auto& codec : codecs)
             if (speaks(codec, agreed)) return go_on_with(codec);
     if (codecs.size() == 1) return go_on_with(codecs.front());
-    timer_.arm(context_.loop.timers(), context_.loop.now() + listener().conf->timeouts.head);
+    timer_.arm(context_.loop.timers(), context_.loop.now() + accepted_by().conf->timeouts.head);
     probe();
 }
 
@@ -113,7 +113,7 @@ void greeting::choose() {
 void greeting::probe() {
     const bool may_come = read_first_bytes();
     if (!from_.wire.open() || first_.empty()) return;
-    const auto& codecs = listener().codecs;
+    const auto& codecs = accepted_by().codecs;
     const codec_plan* fallback = &codecs.back();
     for (const auto& codec : codecs) {
         if (!codec.instance) {

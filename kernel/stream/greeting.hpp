@@ -35,9 +35,6 @@ private:
     void go_on_with(const codec_plan& codec);
     void expire();
     void close();
-    const listener_plan& listener() const noexcept {
-        return *context_.current->plan->listeners[listener_];
-    }
 
     context& context_;
     connection_keeper& keeper_;

@@ -11,14 +11,14 @@
 namespace pkernel::stream {
 
 http1_server::http1_server(context& c, connection_keeper& keeper, accepted_connection&& from)
-    : client_connection(from.listener),
+    : client_connection(std::move(from.listener)),
       context_(c),
       keeper_(keeper),
       wire_(std::move(from.wire)),
       known_(from.known),
       peer_(from.peer),
       local_(from.local),
-      account_(c.blocks.open_account(this->listener().conf->limits.memory)),
+      account_(c.blocks.open_account(listener().conf->limits.memory)),
       in_(c.blocks),
       scratch_(c.blocks),
       read_timer_(&on_read_timer, this),
@@ -121,7 +121,7 @@ void http1_server::peer_ended() {
 bool http1_server::take_head() {
     if (!stream_) {
         stream_ = context_.new_stream();
-        stream_->open(*this, context_.current, listener());
+        stream_->open(*this, newest_site(context_), listener());
         phase_ = phase::head;
         seen_ = 0;
         keep_ = true;
@@ -154,7 +154,7 @@ void http1_server::head_complete(std::size_t used) {
     timing_ = reading::none;
     ++requests_;
     http::parse_fault fault;
-    if (!http::make_request(s.head, listener().secure, s.arena, s.request, fault) ||
+    if (!http::make_request(s.head, accepted_by().secure, s.arena, s.request, fault) ||
         !http::request_framing(s.head, framing_, fault))
         return refuse(fault);
     if (!account_->has_room(0)) return refuse({431, "connection_memory"});

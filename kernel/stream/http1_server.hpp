@@ -93,9 +93,6 @@ private:
     static void on_write_timer(void* self);
     void read_expired();
     void write_expired();
-    const listener_plan& listener() const noexcept {
-        return *context_.current->plan->listeners[listener_];
-    }
 
     context& context_;
     connection_keeper& keeper_;

@@ -108,6 +108,12 @@ pk_status offload_port::push(std::unique_ptr<offload_job> job) {
     return PK_OK;
 }
 
+bool offload_port::works_for(std::uint32_t number) noexcept {
+    bool found = false;
+    out_.for_each([&](const offload_job& j) { found = found || j.number == number; });
+    return found;
+}
+
 void offload_port::back(offload_job& job) noexcept {
     const std::lock_guard hold(waiting_);
     offload_job* head = back_.load(std::memory_order_relaxed);

@@ -88,6 +88,9 @@ public:
     pk_status submit(const pk_waker& who, const pk_conn_job& job);
     pk_status submit_on_worker(const pk_job& job);
 
+    // Whether a job of that instance is not settled yet.
+    bool works_for(std::uint32_t number) noexcept;
+
     // [pool] The job has run.
     void back(offload_job& job) noexcept;
 

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -77,9 +78,12 @@ struct codec_plan {
     std::vector<std::string> protocols;          // ALPN ids, best first.
 };
 
+// Stands alone: a connection keeps that of the generation that accepted it, and no more of that.
 struct listener_plan {
-    const config::listener* conf = nullptr;
-    std::uint32_t index = 0;
+    std::shared_ptr<const config::listener> conf;
+    std::uint32_t index = 0;  // Of its generation.
+    // Open connections, of all workers together; that of the listener in whose place it came.
+    std::shared_ptr<std::atomic<std::uint64_t>> connections;
     std::string name;
     http::head_limits head_limits;
     std::vector<std::shared_ptr<log_plan>> logs;
@@ -117,7 +121,7 @@ struct generation {
     std::uint64_t number = 0;
     std::shared_ptr<const config::model> model;
     std::vector<std::unique_ptr<upstream::upstream>> upstreams;
-    std::vector<std::unique_ptr<listener_plan>> listeners;
+    std::vector<std::shared_ptr<listener_plan>> listeners;
     std::vector<std::unique_ptr<route_plan>> routes;
     std::vector<std::unique_ptr<route_plan>> direct;  // By upstream: no filter, for subrequests.
     std::unique_ptr<route_finder> router;

@@ -200,6 +200,11 @@ void services_of_thread::close() {
     worker_timers->clear();
 }
 
+void services_of_thread::end_of(const pk_host* host) {
+    context_.subrequests->end_of(host);
+    std::erase_if(*worker_timers, [&](const auto& t) { return t->host == host; });
+}
+
 context* services_of_thread::current() noexcept {
     return this_context;
 }

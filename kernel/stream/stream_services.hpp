@@ -22,6 +22,9 @@ public:
 
     static context* current() noexcept;
 
+    // Before its worker_exit: timers and subrequests of the instance on this worker end.
+    void end_of(const pk_host* host);
+
     // Before the first worker_exit: what belongs to instances on this worker ends, with its last
     // callback. No stream runs any more.
     void close();

@@ -112,6 +112,8 @@ public:
     static void end_children(stream& parent);
     // Before the first worker_exit: the rest ends with PK_END_SHUTDOWN, and none can be started.
     void close();
+    // The same for one instance, those that it started on its worker and detached ones.
+    void end_of(const pk_host* host);
 
 private:
     friend class subrequest;
@@ -123,6 +125,7 @@ private:
     std::size_t count_ = 0;
     std::uint64_t ids_ = 0;
     bool closed_ = false;
+    const pk_host* ending_ = nullptr;  // That can start none.
 };
 
 const pk_subrequest_service* subrequest_service() noexcept;

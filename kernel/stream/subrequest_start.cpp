@@ -170,7 +170,7 @@ pk_status subrequest_table::launch(const subrequest_owner& owner, slot* from, pk
     constexpr std::uint32_t known =
         PK_SUB_DETACHED | PK_SUB_REST | PK_SUB_COLLECTED | PK_SUB_CONNECT;
     if (what.flags & ~known) return PK_UNSUPPORTED;
-    if (closed_) return PK_WRONG_STATE;
+    if (closed_ || (ending_ && owner.host == ending_)) return PK_WRONG_STATE;
     if (!fits_together(what, from, owner.parent != nullptr)) return PK_INVALID;
     if (what.flags & PK_SUB_CONNECT) as_connect(what);
     const bool rest = what.flags & PK_SUB_REST, collected = what.flags & PK_SUB_COLLECTED;
@@ -252,6 +252,19 @@ void subrequest_table::end_children(stream& parent) {
 void subrequest_table::close() {
     closed_ = true;
     while (!running_.empty()) running_.front().end(PK_END_SHUTDOWN, true);
+}
+
+void subrequest_table::end_of(const pk_host* host) {
+    ending_ = host;
+    for (bool found = true; found;) {
+        subrequest* one = nullptr;
+        running_.for_each([&](subrequest& s) {
+            if (s.owner().host == host && !s.owner().parent) one = &s;
+        });
+        found = one != nullptr;
+        if (found) one->end(PK_END_SHUTDOWN, true);
+    }
+    ending_ = nullptr;
 }
 
 // --- the service

@@ -1,6 +1,7 @@
 #include "kernel/upstream/chooser.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "kernel/plugin/call_marker.hpp"
@@ -51,9 +52,27 @@ chooser::chooser(upstream& of, pool& connections, plugin::marker_slot& marker, s
       worker_(worker),
       random_(seed),
       budget_(of.conf->retry_percent, of.conf->retries_least) {
-    for (const endpoint& e : of.endpoints) peers_.push_back(&connections.of(e.key));
+    for (const endpoint& e : of.endpoints) peers_.push_back(connections.of(e.key));
     words_.assign(of.balancers.size(), std::vector<std::int64_t>(of.endpoints.size() * 2));
     candidates_.reserve(of.endpoints.size());
+}
+
+void chooser::go_on_from(const chooser& before) {
+    budget_.go_on_from(before.budget_);
+    const auto& old = before.upstream_;
+    const auto& all = upstream_.endpoints;
+    std::map<peer_key, std::size_t> old_index;
+    for (std::size_t k = 0; k < old.endpoints.size(); ++k) old_index[old.endpoints[k].key] = k;
+    for (std::size_t b = 0; b < upstream_.balancers.size(); ++b) {
+        if (b == old.balancers.size()) return;
+        if (upstream_.balancers[b].instance != old.balancers[b].instance) return;
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            const auto found = old_index.find(all[i].key);
+            if (found == old_index.end()) continue;
+            for (std::size_t w = 0; w < 2; ++w)
+                words_[b][2 * i + w] = before.words_[b][2 * found->second + w];
+        }
+    }
 }
 
 std::uint32_t chooser::pick(const tried& before, pk_stream* stream,
@@ -186,7 +205,7 @@ void chooser::keep(std::uint32_t index, connection* c) {
     const config::upstream& conf = *upstream_.conf;
     if (pool_.size() >= conf.idle_total_max) {  // Else theirs cannot be so many either.
         std::size_t idle = 0;
-        for (const peer_pool* p : peers_) idle += p->size();
+        for (const auto& p : peers_) idle += p->size();
         if (idle >= conf.idle_total_max) return c->abandon();
     }
     peers_[index]->keep(c, conf.timeouts.idle, conf.idle_per_endpoint_max);

@@ -59,6 +59,10 @@ public:
     // Keeps a reusable connection within the upstream's pool limits.
     void keep(std::uint32_t index, connection* c);
 
+    // Goes on where the one before a reload is: what its balancers keep for an endpoint, if they
+    // are the same instances.
+    void go_on_from(const chooser& before);
+
     const upstream& of() const noexcept { return upstream_; }
     peer_pool& peers(std::uint32_t index) noexcept { return *peers_[index]; }
 
@@ -79,7 +83,7 @@ private:
     plugin::marker_slot& marker_;
     const std::uint32_t worker_;
     std::uint64_t random_;
-    std::vector<peer_pool*> peers_;
+    std::vector<std::shared_ptr<peer_pool>> peers_;
     std::vector<std::vector<std::int64_t>> words_;  // By balancer.
     std::vector<std::uint32_t> candidates_;
     retry_budget budget_;

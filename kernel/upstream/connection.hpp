@@ -91,7 +91,7 @@ public:
 
     // The transport of a connection, and who it must find at the other end.
     struct transport_use {
-        const net::transport_plan* plan = nullptr;  // Null: none.
+        std::shared_ptr<const net::transport_plan> plan;  // Null: none.
         net::session_context* sessions = nullptr;
         std::string_view name;  // Lives as long as the connection.
         pk_address peer{};

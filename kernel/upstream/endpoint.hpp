@@ -52,7 +52,7 @@ struct upstream {
     const config::upstream* conf = nullptr;
     std::string name;
     std::vector<endpoint> endpoints;
-    std::unique_ptr<net::transport_plan> transport;  // Null: plain.
+    std::shared_ptr<net::transport_plan> transport;  // Null: plain. Connections keep it.
     std::vector<balancer_use> balancers;             // The outermost first. None with one endpoint.
     std::uint32_t balancer_needs = 0;                // Of all of them.
 

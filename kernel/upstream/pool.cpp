@@ -40,10 +40,21 @@ pool::~pool() {
     while (!spare_.empty()) delete &spare_.front();
 }
 
-peer_pool& pool::of(const peer_key& key) {
+std::shared_ptr<peer_pool> pool::of(const peer_key& key) {
     auto& p = peers_[key];
     if (!p) p.reset(new peer_pool(*this, key));
-    return *p;
+    p->round_ = round_;
+    return p;
+}
+
+void pool::end_round() {
+    std::erase_if(peers_, [this](const auto& item) {
+        peer_pool& p = *item.second;
+        if (p.round_ == round_) return false;
+        p.left_ = true;
+        while (!p.idle_.empty()) drop(p.idle_.front());
+        return true;
+    });
 }
 
 peer_pool::idle* pool::make_record() {
@@ -85,7 +96,7 @@ void peer_pool::keep(connection* c, net::nanoseconds idle_time_max, std::size_t 
     PK_CHECK(c->reusable());
     auto time = idle_time_max;
     if (const auto hint = c->idle_hint(); hint && *hint < time) time = *hint;
-    if (time.count() <= 0 || idle_max == 0) return c->abandon();
+    if (time.count() <= 0 || idle_max == 0 || left_) return c->abandon();
     idle* one = pool_.make_record();
     one->peer = this;
     one->conn = c;

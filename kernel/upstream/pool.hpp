@@ -14,7 +14,7 @@ namespace pkernel::upstream {
 
 class pool;
 
-// The idle connections to one peer. Its address is stable for the pool's life.
+// The idle connections to one peer.
 class peer_pool {
 public:
     // The connection that went idle last and is still good for at least `margin`, or null. It is
@@ -38,6 +38,8 @@ private:
     const peer_key key_;
     base::list<idle, peer_pool> idle_;  // Front: idle longest.
     std::size_t size_ = 0;
+    std::uint64_t round_ = 0;
+    bool left_ = false;  // The config: nothing is kept any more.
 };
 
 class pool {
@@ -50,7 +52,11 @@ public:
     pool(const pool&) = delete;
     pool& operator=(const pool&) = delete;
 
-    peer_pool& of(const peer_key& key);
+    std::shared_ptr<peer_pool> of(const peer_key& key);
+    // Closes what is idle to peers that `of` was not asked for since the last begin_round: they
+    // have left the config. What comes back from those later is closed.
+    void begin_round() noexcept { ++round_; }
+    void end_round();
     std::size_t size() const noexcept { return size_; }
     void close_all();
 
@@ -62,10 +68,11 @@ private:
 
     net::loop& loop_;
     const limits limits_;
-    std::map<peer_key, std::unique_ptr<peer_pool>> peers_;
+    std::map<peer_key, std::shared_ptr<peer_pool>> peers_;
     base::list<peer_pool::idle, pool> by_age_;  // Front: idle longest.
     base::list<peer_pool::idle, pool> spare_;
     std::size_t size_ = 0;
+    std::uint64_t round_ = 0;
 };
 
 }  // namespace pkernel::upstream

@@ -21,6 +21,13 @@ public:
     retry_budget(std::uint32_t percent, std::uint32_t least) noexcept
         : percent_(percent), least_(std::uint64_t{least} * seconds) {}
 
+    // With what the other has counted: a reload is no reason to try more.
+    void go_on_from(const retry_budget& other) noexcept {
+        ring_ = other.ring_;
+        sum_ = other.sum_;
+        second_ = other.second_;
+    }
+
     // `now` never goes back.
     void request(std::chrono::nanoseconds now) noexcept {
         roll(now);

@@ -68,6 +68,26 @@ class GivenUp(unittest.TestCase):
             ]
             self.assertFalse([path for path in held if path.startswith(str(self.dir))], held)
 
+    def test_a_renewed_key_serves_new_handshakes_after_a_reload(self):
+        """And the connection from before goes on, with the old one."""
+        with Proxy(self.config(), workers=2) as proxy:
+            old_pem = (self.dir / "app.pem").read_text()
+            context = ssl.create_default_context(cafile=self.ca.pem)
+            plain = socket.create_connection(("127.0.0.1", proxy.port()), 10)
+            with context.wrap_socket(plain, server_hostname="app.test") as kept:
+                for renewed in range(3):
+                    kept.sendall(b"GET / HTTP/1.1\r\nHost: app.test\r\n\r\n")
+                    self.assertTrue(kept.recv(4096).endswith(b"\r\n\r\nsecret"))
+                    self.assertEqual(ssl.DER_cert_to_PEM_cert(kept.getpeercert(True)), old_pem)
+                    self.ca.issue("app", "DNS:app.test")
+                    (self.dir / "app.key").chmod(0o600)
+                    self.assertRegex(proxy.reload(), "1 of 2 instances as before")
+                    self.assertTrue(self.get(proxy).endswith(b"\r\n\r\nsecret"))
+                    with socket.create_connection(("127.0.0.1", proxy.port()), 10) as other:
+                        with context.wrap_socket(other, server_hostname="app.test") as tls:
+                            shown = ssl.DER_cert_to_PEM_cert(tls.getpeercert(True))
+                    self.assertEqual(shown, (self.dir / "app.pem").read_text())
+
     def test_the_engine_itself_may_not_open_the_key(self):
         """Nor may it be led to another file by what its user can change."""
         theirs = self.dir / "theirs"

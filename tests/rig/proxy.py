@@ -147,6 +147,16 @@ class Proxy:
         below = procs.children(self.pid)
         return below[0] if below else self.pid
 
+    def reload(self, config=None, wait=20):
+        """Writes the config if there is one, sends SIGHUP: the line that says how it went."""
+        if config is not None:
+            fresh = self.config_file.with_suffix(".new")
+            fresh.write_text(config.replace("$TMP", str(self.dir)))
+            fresh.replace(self.config_file)
+        before = len(self.lines)
+        self.signal(signal.SIGHUP)
+        return self.wait_log(r"reloaded in|reload refused|not reloaded", wait * SLOW, before)
+
     def signal(self, number):
         self.process.send_signal(number)
 
