@@ -83,6 +83,8 @@ constexpr pk_option listener_options[] = {
            "\"unix:/path\".")
         .required()
         .main(),
+    option("freebind", PK_OPT_BOOL, "Listens on an address that this machine does not have yet.")
+        .by_default("false"),
     option("filters", PK_OPT_LIST, "What looks at a connection before anything is read.")
         .of(a_connection_filter),
     option("transport", PK_OPT_PLUGIN, "What turns its bytes into plaintext, such as TLS.")

@@ -37,6 +37,7 @@ struct address {
     std::uint16_t port = 0;
     pk_address ip{};
     position at;
+    bool freebind = false;  // Of a listener: no interface needs to have it.
 };
 
 struct listener_timeouts {

@@ -146,6 +146,7 @@ void model_reader::listener(const value& v, model& m) {
                   "the first one is in line " + std::to_string(first->second.line));
         }
     }
+    l.address.freebind = child(v, "freebind").integer != 0;
     const value& name = child(v, "name");
     l.name = present(name) && name_ok(view(name.text), name) ? std::string(view(name.text))
                                                              : l.address.text;

@@ -30,6 +30,11 @@ struct bound {
     failure why;
 };
 
+bool set_freebind(int fd, int family) noexcept {
+    return family == AF_INET6 ? set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1)
+                              : set(fd, IPPROTO_IP, IP_FREEBIND, 1);
+}
+
 bool bind_to(int fd, const socket_address& at) noexcept {
     return ::bind(fd, at.get(), at.size) == 0;
 }
@@ -47,6 +52,7 @@ bound bind_ip(const listen_spec& spec, bool shared) noexcept {
     // After a restart connections of the last life may still be in TIME_WAIT.
     if (!set(fd, SOL_SOCKET, SO_REUSEADDR, 1) ||
         (shared && !set(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
+        (spec.freebind && !set_freebind(fd, family)) ||
         (family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, spec.any ? 0 : 1))) {
         out.why = failed(listen_step::option);
         return out;
@@ -63,7 +69,7 @@ listen_spec ipv4_only(const listen_spec& spec) noexcept {
     pk_address ip{};
     ip.family = 4;
     ip.port = spec.at.port();
-    return {to_socket_address(ip), false, spec.backlog};
+    return {to_socket_address(ip), false, spec.backlog, spec.freebind};
 }
 
 // Whether nobody answers on a socket file that is there.
@@ -121,6 +127,7 @@ bool to_listen_spec(const config::address& from, listen_spec& out) {
     if (all.empty()) return false;
     out.at = all.front();
     out.any = from.kind == config::address_kind::any;
+    out.freebind = from.freebind;
     return true;
 }
 
@@ -182,6 +189,9 @@ std::string hint(int error, const socket_address& at) {
     if (error == EADDRINUSE) return "another process answers there, or the file is not a socket";
     if (error == EACCES && !is_unix)
         return "ports below 1024 need root or CAP_NET_BIND_SERVICE; write one above it";
+    if (error == EADDRNOTAVAIL)
+        return "\"ip -brief address\" shows those there are; write 'freebind: true' if it comes "
+               "later";
     return {};
 }
 

@@ -14,6 +14,9 @@ struct listen_spec {
     socket_address at;
     bool any = false;    // `at` is [::]: take IPv4 too, or alone where there is no IPv6.
     int backlog = 4096;  // The system lowers it to net.core.somaxconn.
+    // No interface of this machine needs to have the address (IP_FREEBIND): one that comes later,
+    // such as a floating address, is served from then on. Nothing to unix sockets.
+    bool freebind = false;
 };
 
 // "any" and a single address are understood; a listener has no name. False: the path of a unix

@@ -76,6 +76,7 @@ net::listen_spec message::spec() const noexcept {
     out.at.size = address_bytes;
     out.any = any != 0;
     out.backlog = backlog;
+    out.freebind = freebind != 0;
     return out;
 }
 
@@ -84,6 +85,7 @@ void message::set_spec(const net::listen_spec& from) noexcept {
     address_bytes = from.at.size;
     any = from.any ? 1 : 0;
     backlog = from.backlog;
+    freebind = from.freebind ? 1 : 0;
 }
 
 void message::set_owner(std::string_view name) noexcept {
@@ -99,7 +101,8 @@ bool message::set_path(std::string_view path) noexcept {
 bool is_valid(const message& m, std::size_t bytes, std::size_t fds, bool from_engine) noexcept {
     return bytes == sizeof(message) && m.magic == message::magic_word && m.fds == fds &&
            known(m.kind, from_engine) && m.count <= message::sockets_max && fds <= m.count &&
-           m.any <= 1 && m.backlog >= 0 && m.text_bytes <= message::text_bytes_max && good_fds(m) &&
+           m.any <= 1 && m.freebind <= 1 && m.backlog >= 0 &&
+           m.text_bytes <= message::text_bytes_max && good_fds(m) &&
            (!has_address(m.kind) || (m.text_bytes <= message::owner_bytes_max && good_address(m)));
 }
 

@@ -49,7 +49,8 @@ struct message {
     net::listen_step step{};
     std::int32_t error = 0;
     std::int32_t backlog = 0;
-    std::uint32_t any = 0;  // listen_spec::any
+    std::uint16_t any = 0;       // listen_spec::any
+    std::uint16_t freebind = 0;  // listen_spec::freebind
     std::uint32_t address_bytes = 0;
     std::uint32_t text_bytes = 0;
     std::array<char, text_bytes_max> text{};  // listen, close: the owner; file: an absolute path.

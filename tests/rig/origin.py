@@ -78,8 +78,8 @@ class Connection:
 class Origin:
     """`with Origin() as origin:` serves on origin.port in a thread of its own."""
 
-    def __init__(self, port=0, raw_max=1 << 16):
-        self.port, self.raw_max = port, raw_max
+    def __init__(self, port=0, raw_max=1 << 16, host="127.0.0.1"):
+        self.port, self.raw_max, self.host = port, raw_max, host
         self.counts, self.connections, self.open = Counter(), [], 0
         self.heads = []
         self._loop = asyncio.new_event_loop()
@@ -111,7 +111,7 @@ class Origin:
 
     async def serve(self):
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, backlog=1024)
+        server = await asyncio.start_server(self._connection, self.host, self.port, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()

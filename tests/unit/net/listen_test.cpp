@@ -125,4 +125,24 @@ BOOST_AUTO_TEST_CASE(a_file_that_is_no_socket_is_left_alone) {
     BOOST_TEST(::access(dir.file().c_str(), F_OK) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(an_address_that_is_not_there_is_bound_only_when_asked_for) {
+    pk_address v4{}, v6{};
+    v4.family = 4;
+    const std::uint8_t documentation[4] = {192, 0, 2, 1};  // RFC 5737
+    std::copy(std::begin(documentation), std::end(documentation), v4.bytes);
+    v6.family = 6;
+    v6.bytes[0] = 0x20, v6.bytes[1] = 0x01, v6.bytes[2] = 0x0d, v6.bytes[3] = 0xb8;  // RFC 3849
+    for (const pk_address& ip : {v4, v6}) {
+        listen_spec spec{net::to_socket_address(ip)};
+        const auto refused = net::open_listeners(spec, 2, {});
+        BOOST_TEST((refused.step == listen_step::bind));
+        BOOST_TEST(refused.error == EADDRNOTAVAIL);
+        BOOST_TEST(net::hint(refused.error, spec.at).find("freebind: true") != std::string::npos);
+        spec.freebind = true;
+        const auto opened = net::open_listeners(spec, 2, {});
+        BOOST_REQUIRE(opened.sockets.size() == 2u);
+        BOOST_TEST(net::bound_address(opened.sockets[1].get()).port() == port_of(opened));
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

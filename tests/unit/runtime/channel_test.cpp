@@ -60,6 +60,7 @@ BOOST_AUTO_TEST_CASE(each_field_is_checked) {
         [](message& m) { m.count = message::sockets_max + 1; },
         [](message& m) { m.fds = 1; },
         [](message& m) { m.any = 2; },
+        [](message& m) { m.freebind = 2; },
         [](message& m) { m.backlog = -1; },
         [](message& m) { m.text_bytes = message::owner_bytes_max + 1; },
         [](message& m) { m.address_bytes = 17; },
