@@ -107,9 +107,11 @@ class Same:
 
 
 class Behaving(Origin):
-    """Says which it is, on any path that ends in /who; keeps the client waiting on /hang."""
+    """Says which it is, on any path that ends in /who; keeps the client waiting on /hang. With `status`
+    set it answers that instead, or, with "reset", not at all."""
 
     open_for_work = True
+    status = None
 
     async def _one(self, conn):
         head = await conn.head()
@@ -120,7 +122,10 @@ class Behaving(Origin):
         if head.target.endswith("/hang"):
             await conn.wait_end()
             return False
-        await conn.reply(str(self.port).encode())
+        if self.status == "reset":
+            conn.rst()
+            return False
+        await conn.reply(str(self.port).encode(), self.status or "200 OK")
         return True
 
 
@@ -135,6 +140,39 @@ class Nginx(Same, unittest.TestCase):
 
     def test_ip_hash(self):
         self.both(self.clients_stay)
+
+    def test_next_upstream(self):
+        self.both(self.another_is_asked)
+
+    def another_is_asked(self):
+        path = "/careful/who"
+        first, second, third = self.origins
+        for trouble in ("502 Bad Gateway", "503 Service Unavailable", "reset"):
+            first.status = trouble
+            before = first.counts[path]
+            self.assertEqual(self.ask(path, 30)[0], 0)
+            self.assertGreater(first.counts[path], before)
+        # What was processed is not asked for again.
+        first.status = "500 Internal Server Error"
+        self.assertIn(500, self.statuses("GET", path, 3))
+        first.status = "503 Service Unavailable"
+        self.assertIn(503, self.statuses("POST", path, 3))
+        # Two tries, and the last answer is the client's.
+        second.status = third.status = "503 Service Unavailable"
+        before = sum(o.counts[path] for o in self.origins)
+        self.assertEqual(self.statuses("GET", path, 10), [503] * 10)
+        self.assertEqual(sum(o.counts[path] for o in self.origins) - before, 20)
+
+    def statuses(self, method, path, times):
+        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20 * SLOW)
+        seen = []
+        for _ in range(times):
+            conn.request(method, path, body=b"x" if method == "POST" else None)
+            reply = conn.getresponse()
+            reply.read()
+            seen.append(reply.status)
+        conn.close()
+        return seen
 
     def clients_stay(self):
         clients = [f"127.0.{net}.1" for net in range(1, 31)]
