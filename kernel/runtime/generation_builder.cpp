@@ -72,6 +72,7 @@ public:
           running_(running) {
         if (!running_) return;
         for (const auto& i : running_->instances) by_place_[place_of(i->use())] = i;
+        for (const auto& u : running_->upstreams) upstreams_[u->name] = u.get();
     }
 
     std::shared_ptr<const stream::generation> build(build_purpose purpose) {
@@ -145,7 +146,8 @@ private:
 
     void make_upstreams() {
         for (const config::upstream& c : conf_->upstreams) {
-            auto u = std::make_unique<upstream::upstream>();
+            const upstream::upstream* before = running_upstream(c.name);
+            auto u = std::make_unique<upstream::upstream>(before);
             u->conf = &c;
             u->name = c.name;
             if (c.transport && out_.errors() == 0) {
@@ -153,7 +155,7 @@ private:
                 u->transport->names.emplace_back("http/1.1");
                 u->transport->publish();
             }
-            for (const config::endpoint& e : c.endpoints) add_endpoint(*u, e);
+            for (const config::endpoint& e : c.endpoints) add_endpoint(*u, e, before);
             if (c.balancer && out_.errors() == 0)
                 upstream::add_balancers(*u, by_use_.at(c.balancer.get()));
             upstream::publish(*u);
@@ -169,7 +171,8 @@ private:
         return host.substr(0, host.find(':'));
     }
 
-    void add_endpoint(upstream::upstream& u, const config::endpoint& e) {
+    void add_endpoint(upstream::upstream& u, const config::endpoint& e,
+                      const upstream::upstream* before) {
         std::string why;
         auto addresses = upstream::resolve(e.address, why);
         if (addresses.empty()) {
@@ -186,6 +189,21 @@ private:
         made.backup = e.backup;
         made.connections_max = e.connections_max;
         made.shared->abi.usable = e.state == config::endpoint_state::up ? 1 : 0;
+        if (before) go_on_from(*before, made);
+    }
+
+    const upstream::upstream* running_upstream(const std::string& name) const {
+        const auto found = upstreams_.find(name);
+        return found != upstreams_.end() ? found->second : nullptr;
+    }
+
+    // What is in flight at the same endpoint goes on being counted. With another limit it is not:
+    // each generation tells by its own when the endpoint becomes full.
+    static void go_on_from(const upstream::upstream& before, upstream::endpoint& made) {
+        for (const upstream::endpoint& old : before.endpoints)
+            if (old.key == made.key && old.connections_max == made.connections_max &&
+                old.shared->abi.usable == made.shared->abi.usable)
+                made.shared = old.shared;
     }
 
     void make_listeners() {
@@ -384,7 +402,8 @@ private:
     plugin::services& services_;
     config::diagnostics& out_;
     const stream::generation* const running_;
-    std::map<place_key, instance_ptr> by_place_;  // Of the running one.
+    std::map<place_key, instance_ptr> by_place_;                       // Of the running one.
+    std::map<std::string_view, const upstream::upstream*> upstreams_;  // The same.
     std::vector<instance_ptr> fresh_;
     std::shared_ptr<stream::generation> plan_;
     std::map<const config::plugin_use*, instance_ptr> by_use_;

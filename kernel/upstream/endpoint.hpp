@@ -38,7 +38,8 @@ struct endpoint {
     std::uint32_t weight = 1;
     bool backup = false;
     std::uint64_t connections_max = 0;  // Requests at a time, of all workers; 0: no limit.
-    std::unique_ptr<shared_counters> shared = std::make_unique<shared_counters>();
+    // Goes on in the next generation if the endpoint does.
+    std::shared_ptr<shared_counters> shared = std::make_shared<shared_counters>();
 };
 
 // A balancer of an upstream: its own, or one inside of another.
@@ -49,6 +50,12 @@ struct balancer_use {
 };
 
 struct upstream {
+    using counter = std::atomic<std::uint32_t>;
+    // `before`: the same upstream of the generation before, or null.
+    explicit upstream(const upstream* before = nullptr)
+        : shared_out(before ? before->shared_out : std::make_shared<counter>(0)),
+          out(*shared_out) {}
+
     const config::upstream* conf = nullptr;
     std::string name;
     std::vector<endpoint> endpoints;
@@ -62,7 +69,9 @@ struct upstream {
     std::vector<std::uint32_t> primaries;
     // Endpoints out at the moment, full ones included, that the config has in: while there is
     // none, a choice looks at no endpoint. [any], relaxed: a hint; `usable` and in_flight decide.
-    std::atomic<std::uint32_t> out{0};
+    // One for all generations of the upstream, since endpoints' counters are, too.
+    const std::shared_ptr<counter> shared_out;
+    counter& out;
 };
 
 // The balancer `outer` with those inside it, appended to u.balancers; call once.

@@ -169,6 +169,40 @@ class Changes(unittest.TestCase):
         self.assertIn("reloaded in", proxy.reload("workers: 5\n" + SAY.format("two")))
         self.assertEqual(body_of(proxy.port()), b"two")
 
+    def test_what_is_in_flight_at_an_endpoint_goes_on_being_counted(self):
+        with Origin() as origin:
+            config = FORWARD.format(origin.port, origin.port, 1)
+            one = config.replace(f'"127.0.0.1:{origin.port}", ', "").replace(
+                "weight: 1", "max_connections: 1"
+            )
+            proxy = self.proxy(one)
+            for round in range(3):
+                origin.heads.clear()
+                kept, other = self.keep(proxy.port()), self.keep(proxy.port())
+                kept.sock.sendall(b"GET /slow-head?ms=20 HTTP/1.1\r\nHost: a\r\n\r\n")
+                while not origin.heads:
+                    time.sleep(0.001)
+                self.assertIn(b" 503 ", other.get()[0].split(b"\r\n")[0])
+                changed = one.replace("x-round", f"x-other-{round}")
+                self.assertIn("reloaded in", proxy.reload(changed))
+                self.assertIn(b" 503 ", other.get()[0].split(b"\r\n")[0], "still full")
+                data = b""
+                while not data.endswith(b"\r\n\r\nok"):
+                    data += kept.sock.recv(65536)
+                self.assertEqual(other.get("/ok")[1], b"ok")
+
+    def test_connections_to_origins_that_idle_are_used_on(self):
+        with Origin() as origin:
+            config = FORWARD.format(origin.port, origin.port, 1)
+            one = config.replace(f'"127.0.0.1:{origin.port}", ', "")
+            proxy = self.proxy(one)
+            kept = self.keep(proxy.port())
+            for round in range(4):
+                self.assertEqual(kept.get("/ok")[1], b"ok")
+                changed = one.replace("x-round", f"x-other-{round}")
+                self.assertIn("reloaded in", proxy.reload(changed))
+            self.assertEqual(len(origin.connections), 1)
+
     def test_http2_goes_on(self):
         with Origin() as origin:
             proxy = self.proxy(FORWARD.format(origin.port, origin.port, 1))
