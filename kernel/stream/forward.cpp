@@ -297,7 +297,7 @@ void forward::reset() noexcept {
     failed_ = {};
     pinned_ = {};
     picked_count_ = 0;
-    tried_.count = attempts_ = address_ = 0;
+    tried_.count = attempts_ = 0;
     endpoint_ = PK_NO_ENDPOINT;
     same_ = answered_ = over_budget_ = false;
     connected_ = reused_ = renewed_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ =

@@ -136,7 +136,6 @@ private:
     std::size_t picked_count_ = 0;
     bool picking_ = false;
     std::uint32_t endpoint_ = PK_NO_ENDPOINT;
-    std::uint32_t address_ = 0;  // Of the endpoint's addresses.
     std::uint32_t attempts_ = 0;
     std::uint32_t status_ = 0;  // Of the response, as it came.
     bool running_ = false;

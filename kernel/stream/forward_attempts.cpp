@@ -122,7 +122,6 @@ void forward::attempt(bool same) {
         if (verdict == PK_ATTEMPT_GIVE_UP) return refuse({PK_END_REFUSED, "attempt_refused"}, {});
     }
     ++attempts_;
-    address_ = 0;
     reused_ = false;
     if (pinned_.index != PK_NO_ENDPOINT || !take_pooled()) connect(endpoint_);
 }
@@ -148,26 +147,21 @@ bool forward::take_pooled() {
     return false;
 }
 
-// A fresh connection to an address of the endpoint: the next one when the last could not be
-// reached.
+// A fresh connection to the endpoint, by whichever of its addresses answers.
 void forward::connect(std::uint32_t index) {
     const auto& e = chooser_->of().endpoints[index];
     auto& in = stream_.in();
-    for (; address_ < e.addresses.size(); ++address_) {
-        auto* c = new upstream::connection(in.loop, in.blocks, chooser_->peers(index).key());
-        upstream::failure why;
-        auto to = e.addresses[address_];
-        if (pinned_.port && to.family() != AF_UNIX) to.set_port(pinned_.port);
-        const upstream::connection::transport_use through{
-            chooser_->of().transport, &in.sessions, e.peer_name, net::to_pk_address(to.storage)};
-        if (c->connect(to, through, chooser_->of().conf->timeouts.connect, *this, &why)) {
-            conn_ = c;
-            return;
-        }
-        last_failure_ = why;
-        c->abandon();
+    auto* c = new upstream::connection(in.loop, in.blocks, chooser_->peers(index).key());
+    const upstream::destination to{&e.addresses, &e.shared->best_address, pinned_.port};
+    const upstream::connection::transport_use through{chooser_->of().transport, &in.sessions,
+                                                      e.peer_name};
+    upstream::failure why{};
+    if (c->connect(to, through, chooser_->of().conf->timeouts.connect, *this, &why)) {
+        conn_ = c;
+        return;
     }
-    on_failure(last_failure_);
+    c->abandon();
+    on_failure(why);
 }
 
 void forward::release() noexcept {
@@ -195,12 +189,7 @@ bool forward::connect_time_left() const noexcept {
 
 // What still belongs to this attempt. True: it goes on.
 bool forward::renew(const upstream::failure& why, bool was_connected) {
-    if (!was_connected) {
-        const auto& addresses = chooser_->of().endpoints[endpoint_].addresses;
-        if (++address_ >= addresses.size() || !connect_time_left()) return false;
-        connect(endpoint_);
-        return true;
-    }
+    if (!was_connected) return false;
     // A pooled connection that had gone stale: the same endpoint on a fresh one. Nothing came back,
     // and running it again changes nothing, or it never left; its body is still whole.
     const bool unharmed =
@@ -211,7 +200,6 @@ bool forward::renew(const upstream::failure& why, bool was_connected) {
         return false;
     reused_ = false;
     renewed_ = true;
-    address_ = 0;
     if (body_began_) rewind();
     connect(endpoint_);
     return true;

@@ -21,18 +21,50 @@ failure_kind connect_failure(int why) noexcept {
 connection::connection(net::loop& loop, base::block_pool& blocks, const peer_key& key)
     : loop_(loop), key_(key), in_(blocks), timer_(&on_timer, this) {}
 
-bool connection::connect(const socket_address& to, const transport_use& through,
+connection::~connection() = default;
+
+bool connection::connect(const destination& to, const transport_use& through,
                          net::nanoseconds timeout, connection_user& user, failure* why) {
-    bool done = false;
-    wire_.attach(net::connect_to(to.get(), to.size, &done));
-    if (!wire_.open() || !loop_.add(wire_.fd(), *this)) {
+    through_ = through;
+    if (!(to.addresses->size() == 1 ? connect_one(to.at(0)) : connect_race(to))) {
         *why = {connect_failure(errno)};
         return false;
     }
     user_ = &user;
-    through_ = through;
-    time(timing::connect, timeout);  // A connect that is done already is told by the first event.
+    time(timing::connect, timeout);
     return true;
+}
+
+// A connect that is done already is told by the first event.
+bool connection::connect_one(const socket_address& to) {
+    bool done = false;
+    peer_ = net::to_pk_address(to.storage);
+    wire_.attach(net::connect_to(to.get(), to.size, &done));
+    return wire_.open() && loop_.add(wire_.fd(), *this);
+}
+
+bool connection::connect_race(const destination& to) {
+    race_.reset(new race(loop_, to, *this));
+    return race_->start();
+}
+
+// That it is writable is told again, now to us.
+void connection::race_won(base::unique_fd fd, const socket_address& at) {
+    end_race();
+    peer_ = net::to_pk_address(at.storage);
+    wire_.attach(fd.release());
+    if (!loop_.retarget(wire_.fd(), *this)) fail(failure_kind::connect_unreachable);
+}
+
+void connection::race_lost(int error) {
+    end_race();
+    fail(connect_failure(error));
+}
+
+void connection::end_race() noexcept {
+    if (!race_) return;
+    race_->end();
+    loop_.retire(race_.release());
 }
 
 void connection::connected() {
@@ -43,7 +75,7 @@ void connection::connected() {
 
 void connection::begin_handshake() {
     phase_ = phase::handshake;
-    const net::session::facts about{PK_SIDE_CONNECT, through_.name, key_.address, through_.peer};
+    const net::session::facts about{PK_SIDE_CONNECT, through_.name, key_.address, peer_};
     if (!wire_.begin(*through_.sessions, *through_.plan, about, *this))
         return fail(failure_kind::handshake_failed);
     shake_hands();
@@ -343,6 +375,7 @@ void connection::abandon() noexcept {
     phase_ = phase::closed;
     user_ = nullptr;
     timer_.cancel();
+    end_race();
     out_.clear();
     wire_.close(false);
     deferred::unlink();

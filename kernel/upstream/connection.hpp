@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -18,6 +19,7 @@
 #include "kernel/http/head.hpp"
 #include "kernel/net/wire.hpp"
 #include "kernel/upstream/endpoint.hpp"
+#include "kernel/upstream/race.hpp"
 
 namespace pkernel::upstream {
 
@@ -79,10 +81,11 @@ struct exchange_limits {
 class connection final : public net::io_target,
                          public net::retired,
                          private net::session_owner,
+                         private race_owner,
                          private net::deferred {
 public:
     connection(net::loop& loop, base::block_pool& blocks, const peer_key& key);
-    ~connection() override = default;
+    ~connection() override;
 
     const peer_key& key() const noexcept { return key_; }
     // Served an earlier request: a failure before any byte of the response merits one fresh
@@ -94,12 +97,12 @@ public:
         std::shared_ptr<const net::transport_plan> plan;  // Null: none.
         net::session_context* sessions = nullptr;
         std::string_view name;  // Lives as long as the connection.
-        pk_address peer{};
     };
-    // Starts to connect; the answer comes as on_connected or on_failure, never before this returns.
-    // False: failed at once, `*why` tells, and no call comes: abandon it. `timeout` is for the
-    // transport's handshake, too.
-    bool connect(const socket_address& to, const transport_use& through, net::nanoseconds timeout,
+    // Starts to connect, to the first of several addresses that answers; the word comes as
+    // on_connected or on_failure, never before this returns. False: failed at once, `*why` tells,
+    // and no call comes: abandon it. `timeout` is for all addresses together, and the transport's
+    // handshake, too.
+    bool connect(const destination& to, const transport_use& through, net::nanoseconds timeout,
                  connection_user& user, failure* why);
 
     struct exchange {
@@ -165,6 +168,11 @@ private:
     void flush();
     void expire();
     void time(timing what, net::nanoseconds after);
+    bool connect_one(const socket_address& to);
+    bool connect_race(const destination& to);
+    void race_won(base::unique_fd fd, const socket_address& at) override;
+    void race_lost(int error) override;
+    void end_race() noexcept;
     void connected();
     void begin_handshake();
     void shake_hands();
@@ -187,6 +195,8 @@ private:
     connection_user* user_ = nullptr;
     net::wire wire_;
     transport_use through_{};
+    pk_address peer_{};           // Connected to.
+    std::unique_ptr<race> race_;  // While it connects to one of several addresses.
     phase phase_ = phase::connecting;
     timing timing_ = timing::none;
     bool readable_ = false;

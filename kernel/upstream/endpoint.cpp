@@ -2,6 +2,7 @@
 
 #include <netdb.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernel/http/fields.hpp"
@@ -11,6 +12,18 @@ namespace pkernel::upstream {
 namespace {
 
 std::atomic<std::uint64_t> versions{0};
+
+// The first of each family, then the second of each, and so on; the first family is the system's.
+std::vector<socket_address> take_turns(const std::vector<socket_address>& from) {
+    std::vector<socket_address> own, other, out;
+    for (const socket_address& a : from)
+        (a.family() == from.front().family() ? own : other).push_back(a);
+    for (std::size_t i = 0; i < std::max(own.size(), other.size()); ++i) {
+        if (i < own.size()) out.push_back(own[i]);
+        if (i < other.size()) out.push_back(other[i]);
+    }
+    return out;
+}
 
 std::vector<socket_address> of_name(const std::string& name, std::uint16_t port, std::string& why) {
     addrinfo hints{};
@@ -30,7 +43,7 @@ std::vector<socket_address> of_name(const std::string& name, std::uint16_t port,
         out.push_back(one);
     }
     ::freeaddrinfo(found);
-    return out;
+    return take_turns(out);
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ struct peer_key {
 // On a cache line of its own.
 struct alignas(64) shared_counters {
     pk_endpoint_shared abi{0, 1, {0, 0}};
+    std::atomic<std::uint32_t> best_address{0};  // Of several, the one that connected last.
 };
 
 struct endpoint {
@@ -77,8 +78,8 @@ struct upstream {
 // The balancer `outer` with those inside it, appended to u.balancers; call once.
 void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer);
 
-// The addresses to try for an endpoint; empty with a reason in `why` when there is none. May block
-// on names: control thread only.
+// The addresses to try for an endpoint, families taking turns (RFC 8305 section 4); empty with a
+// reason in `why` when there is none. May block on names: control thread only.
 std::vector<socket_address> resolve(const config::address& address, std::string& why);
 
 // Fills abi_endpoints, snapshot and primaries. Call once, when `endpoints` will not change any

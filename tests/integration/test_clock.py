@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from rig.pkrig import SLOW, Origin, Proxy, Refusing  # noqa: E402
+from rig.pkrig import SLOW, Full, Origin, Proxy, Refusing  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
 
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
@@ -18,7 +18,7 @@ listeners:
 upstreams:
   app:
     endpoints: [ "{address}" ]
-    timeouts: {{ response: 3s, stall: 3s }}
+    timeouts: {{ connect: 800ms, response: 3s, stall: 3s }}
 routes:
   - match: {{ path: /here }}
     handler: {{ respond: {{ status: 200, body: "here" }} }}
@@ -163,6 +163,43 @@ class Late(Running):
                     one.recv(1000)
                     one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
                     self.assertEqual(self.status(client), 200)
+
+    def test_a_family_that_leads_nowhere_costs_250_ms_once(self):
+        """F41: 127.0.0.1, which is tried first, neither answers nor refuses; ::1 has the origin."""
+        hole = Full()
+        self.addCleanup(hole.close)
+        with socket.create_server(("::1", hole.port), family=socket.AF_INET6) as listener:
+            listener.settimeout(5 * SLOW)
+            self.start(f"localhost:{hole.port}")
+            took = []
+            for _ in range(4):
+                begin = time.monotonic()
+                client = self.connect(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n")
+                with listener.accept()[0] as one:
+                    took.append(time.monotonic() - begin)
+                    one.recv(1000)
+                    one.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+                    self.assertEqual(self.status(client), 204)
+            self.assertGreater(took[0], 0.2)
+            self.assertLess(took[0], 0.25 + 0.1 * SLOW)
+            self.assertLess(max(took[1:]), 0.15 * SLOW)
+
+    def test_when_no_family_answers_the_timeout_is_one(self):
+        """F41: the connect timeout is for all addresses together."""
+        hole = Full()
+        self.addCleanup(hole.close)
+        with socket.socket(socket.AF_INET6) as other:
+            other.bind(("::1", hole.port))
+            other.listen(0)
+            waiting = [socket.socket(socket.AF_INET6) for _ in range(8)]
+            for one in waiting:
+                self.addCleanup(one.close)
+                one.setblocking(False)
+                one.connect_ex(("::1", hole.port))
+            self.start(f"localhost:{hole.port}")
+            begin = time.monotonic()
+            self.assertEqual(self.get("/ok"), 504)
+            self.assertTrue(0.7 < time.monotonic() - begin < 0.8 + 0.5 * SLOW)
 
     def until_served(self):
         deadline = time.monotonic() + 1 * SLOW

@@ -46,7 +46,8 @@ struct pair {
         BOOST_REQUIRE(::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&to.storage),
                                     &to.size) == 0);
         upstream::failure why;
-        BOOST_REQUIRE(conn->connect(to, {}, 1s, user, &why));
+        const std::vector<upstream::socket_address> addresses{to};
+        BOOST_REQUIRE(conn->connect({&addresses}, {}, 1s, user, &why));
         origin = base::unique_fd(::accept(listening.get(), nullptr, nullptr));
         conn->on_io(net::io_writable);
         BOOST_REQUIRE(user.connected);
