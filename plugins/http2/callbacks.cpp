@@ -20,10 +20,6 @@ auto contained(void* self, F f) noexcept -> decltype(f(*static_cast<session*>(se
     }
 }
 
-int begin_frame(nghttp2_session*, const nghttp2_frame_hd* hd, void* self) {
-    return contained(self, [=](session& s) { return s.on_begin_frame(*hd); });
-}
-
 int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     return contained(self, [=](session& s) { return s.on_begin_headers(*frame); });
 }
@@ -81,7 +77,6 @@ int frame_send(nghttp2_session*, const nghttp2_frame* frame, void* self) {
 }  // namespace
 
 void set_callbacks(nghttp2_session_callbacks& all) {
-    nghttp2_session_callbacks_set_on_begin_frame_callback(&all, begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(&all, begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(&all, header);
     nghttp2_session_callbacks_set_on_invalid_header_callback2(&all, invalid_header);

@@ -314,6 +314,10 @@ BOOST_AUTO_TEST_CASE(floods_of_frames_that_say_nothing) {
         {"PRIORITY frames", frame(NGHTTP2_PRIORITY, 0, 3, std::string(5, '\0')), 1000},
         {"PRIORITY frames", frame(NGHTTP2_PRIORITY_UPDATE, 0, 0, std::string("\0\0\0\1u=1", 7)),
          1000},
+        {"frames of unknown types", frame(0x0b, 0, 0, "anything"), 100},
+        {"frames of unknown types", frame(0xff, 0xff, 1, {}), 100},
+        {"WINDOW_UPDATE frames", window_update(0, 1), 102},  // One request was made.
+        {"WINDOW_UPDATE frames", window_update(1, 1), 102},
     };
     for (const auto& f : table) {
         BOOST_TEST_CONTEXT(f.what) {
@@ -331,6 +335,22 @@ BOOST_AUTO_TEST_CASE(floods_of_frames_that_say_nothing) {
             BOOST_TEST(codec.closing_text == "too many " + f.what);
         }
     }
+}
+
+// Whatever the pieces that they come in.
+BOOST_AUTO_TEST_CASE(frames_are_counted_byte_by_byte) {
+    codec_under_test codec;
+    by_hand h(codec);
+    const std::string two = frame(0x0b, 0, 0, "anything") + frame(NGHTTP2_PRIORITY, 0, 3, "12345");
+    for (int i = 0; i < 100; ++i)
+        for (const char c : two) codec.receive(std::string(1, c));
+    h.head(1, get());
+    BOOST_TEST(codec.count() == 1u);
+    BOOST_TEST(codec.closing == -1);
+    codec.receive(frame(0x0b, 0, 0, {}).substr(0, 8));
+    BOOST_TEST(codec.closing == -1);
+    codec.receive(std::string(1, '\0'));
+    BOOST_TEST(codec.closing_text == "too many frames of unknown types");
 }
 
 // S12: one field of 4,000 bytes in the table, then an octet for each use of it.
@@ -384,6 +404,69 @@ BOOST_AUTO_TEST_CASE(head_and_reset_in_one_packet) {
     BOOST_TEST(codec.stream(0).aborted == +PK_END_CLIENT_ABORT);
     BOOST_TEST(codec.stream(0).closed);
     BOOST_TEST(codec.violations().empty());
+}
+
+// RFC 9113 5.1: what follows on a stream that the peer itself has ended.
+BOOST_AUTO_TEST_CASE(frames_on_streams_that_are_over) {
+    const std::string late_data = frame(NGHTTP2_DATA, 0, 1, "late");
+    const std::string late_head = frame(NGHTTP2_HEADERS, whole_head, 1, literals(get()));
+    for (const bool by_reset : {true, false}) {
+        for (const std::string& late : {late_data, late_head}) {
+            codec_under_test codec;
+            by_hand h(codec);
+            h.head(1, get(), by_reset ? std::uint8_t{NGHTTP2_FLAG_END_HEADERS} : whole_head);
+            if (by_reset)
+                codec.receive(cancel(1));
+            else
+                codec.stream(0).respond(200, {}, "x");
+            codec.take();
+            BOOST_TEST(codec.stream(0).closed);
+            codec.receive(late);
+            const auto answers = h.answers();
+            const auto code = std::uint32_t{NGHTTP2_STREAM_CLOSED};
+            if (late == late_data) {
+                BOOST_REQUIRE(h2::last(answers, NGHTTP2_RST_STREAM));
+                BOOST_TEST(h2::last(answers, NGHTTP2_RST_STREAM)->word(0) == code);
+                BOOST_TEST(codec.closing == -1);
+            } else {
+                BOOST_REQUIRE(h2::last(answers, NGHTTP2_GOAWAY));
+                BOOST_TEST(h2::last(answers, NGHTTP2_GOAWAY)->word(4) == code);
+            }
+            BOOST_TEST(codec.violations().empty());
+        }
+    }
+}
+
+// What was on its way when we reset a stream is nobody's fault.
+BOOST_AUTO_TEST_CASE(frames_on_a_stream_that_we_have_reset_are_skipped) {
+    codec_under_test codec;
+    by_hand h(codec);
+    h.head(1, with(get(), {{"connection", "x"}}), NGHTTP2_FLAG_END_HEADERS);
+    BOOST_TEST(h.reset() == +NGHTTP2_PROTOCOL_ERROR);
+    codec.receive(frame(NGHTTP2_DATA, 0, 1, "late"));
+    codec.receive(frame(NGHTTP2_HEADERS, whole_head, 1, literals({{"x", "trailer"}})));
+    BOOST_TEST(h.answers().empty());
+    h.head(3, get());
+    BOOST_TEST(codec.stream(codec.count() - 1).ended);
+    BOOST_TEST(codec.closing == -1);
+}
+
+BOOST_AUTO_TEST_CASE(a_stream_below_one_that_was_opened) {
+    codec_under_test codec;
+    by_hand h(codec);
+    h.head(5, get());
+    h.head(3, get());
+    BOOST_TEST(h.goaway() == +NGHTTP2_PROTOCOL_ERROR);
+}
+
+BOOST_AUTO_TEST_CASE(priority_frames_that_rfc_9113_and_7540_forbid) {
+    for (const std::string& bad : {frame(NGHTTP2_PRIORITY, 0, 0, std::string(5, '\0')),
+                                   frame(NGHTTP2_PRIORITY, 0, 3, std::string("\0\0\0\3\0", 5))}) {
+        codec_under_test codec;
+        by_hand h(codec);
+        codec.receive(bad);
+        BOOST_TEST(h.goaway() == +NGHTTP2_PROTOCOL_ERROR);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_speaks_no_http2_is_told_goodbye) {

@@ -25,7 +25,8 @@ private:
 
 // Of one connection; what each counts is said in settings.hpp.
 struct allowances {
-    allowance client_resets, server_resets, settings_frames, pings, empty_frames, priority_frames;
+    allowance client_resets, server_resets, settings_frames, pings, empty_frames, priority_frames,
+        unknown_frames;
 };
 
 }  // namespace http2

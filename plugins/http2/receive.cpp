@@ -4,51 +4,105 @@
 
 namespace http2 {
 
-namespace {
-
-constexpr int stop = NGHTTP2_ERR_CALLBACK_FAILURE;
-
-}  // namespace
+// Frame by frame, each as far as it is there.
+void session::read(std::string_view bytes) {
+    while (!bytes.empty() && !deaf_ && !gone_) {
+        const auto piece = scanner_.next(bytes);
+        if (piece.begins) frame_begins(scanner_.frame());
+        if (deaf_) return;
+        const ssize_t n = nghttp2_session_mem_recv(
+            nghttp2_, reinterpret_cast<const std::uint8_t*>(bytes.data()), piece.bytes);
+        if (n < 0) return broken(static_cast<int>(n));
+        bytes.remove_prefix(piece.bytes);
+    }
+}
 
 // Before anything of a frame is read. Floods end here.
-int session::on_begin_frame(const nghttp2_frame_hd& frame) {
+void session::frame_begins(const nghttp2_frame_hd& frame) {
     const settings& conf = owner_.conf();
     const bool is_ack = (frame.flags & NGHTTP2_FLAG_ACK) != 0;
+    const auto at_most = [this](allowance& a, const pk::rate_value& limit, std::string_view what) {
+        if (!may(a, limit)) calm_down(what);
+    };
     switch (frame.type) {
         case NGHTTP2_DATA:
-            if (frame.length != 0 || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return 0;
-            return may(allowed_.empty_frames, conf.empty_frames) ? 0 : calm_down("empty frames");
+            look_at_closed(frame);
+            if (frame.length == 0 && (frame.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+                at_most(allowed_.empty_frames, conf.empty_frames, "empty frames");
+            return;
         case NGHTTP2_HEADERS:
-            block_bytes_ = frame.length;
-            continuations_ = 0;
-            break;
+            look_at_closed(frame);
+            block_bytes_ = continuations_ = 0;
+            return head_bytes(frame.length);
         case NGHTTP2_CONTINUATION:
-            block_bytes_ += frame.length;
             if (++continuations_ > conf.continuations) return calm_down("CONTINUATION frames");
-            break;
+            return head_bytes(frame.length);
         case NGHTTP2_RST_STREAM:
-            return may(allowed_.client_resets, conf.client_resets) ? 0 : calm_down("resets");
+            return at_most(allowed_.client_resets, conf.client_resets, "resets");
         case NGHTTP2_SETTINGS:
-            if (is_ack || may(allowed_.settings_frames, conf.settings_frames)) return 0;
-            return calm_down("SETTINGS frames");
+            if (!is_ack) at_most(allowed_.settings_frames, conf.settings_frames, "SETTINGS frames");
+            return;
         case NGHTTP2_PING:
-            return is_ack || may(allowed_.pings, conf.pings) ? 0 : calm_down("PING frames");
+            if (!is_ack) at_most(allowed_.pings, conf.pings, "PING frames");
+            return;
         case NGHTTP2_WINDOW_UPDATE:
+            if (!may_update_window()) calm_down("WINDOW_UPDATE frames");
+            return;
         case NGHTTP2_GOAWAY:
-            return 0;
+            return;
+        case NGHTTP2_PRIORITY:
+            look_at_priority(frame);
+            [[fallthrough]];
+        case NGHTTP2_PRIORITY_UPDATE:
+            return at_most(allowed_.priority_frames, conf.priority_frames, "PRIORITY frames");
         default:
-            return may(allowed_.priority_frames, conf.priority_frames)
-                       ? 0
-                       : calm_down("PRIORITY frames");
+            return at_most(allowed_.unknown_frames, conf.unknown_frames, "frames of unknown types");
     }
-    // What is larger compressed than it may be is not decoded to find out.
-    if (block_bytes_ > link_.limits().head_bytes) return calm_down("bytes of a head");
-    return 0;
+}
+
+// What is larger compressed than it may be is not decoded to find out.
+void session::head_bytes(std::uint64_t more) {
+    block_bytes_ += more;
+    if (block_bytes_ > link_.limits().head_bytes) calm_down("bytes of a head");
+}
+
+// It means nothing here, nor to nghttp2; but these are errors still (RFC 9113 6.3, 7540 5.3.1).
+void session::look_at_priority(const nghttp2_frame_hd& frame) {
+    if (frame.stream_id == 0) return give_up(NGHTTP2_PROTOCOL_ERROR, "PRIORITY of stream 0");
+    if (frame.length == 5 && scanner_.depends_on() == frame.stream_id)
+        give_up(NGHTTP2_PROTOCOL_ERROR, "a stream that depends on itself");
+}
+
+// A head or data on a stream that is over: nghttp2 would skip it (RFC 9113 5.1, 5.1.1).
+void session::look_at_closed(const nghttp2_frame_hd& frame) {
+    const std::int32_t id = frame.stream_id;
+    if (id <= 0 || nghttp2_session_find_stream(nghttp2_, id) != nullptr) return;
+    if (frame.type == NGHTTP2_DATA) {
+        if (closed_.data_on(id) == closed_streams::verdict::stream_closed)
+            reset_stream(id, NGHTTP2_STREAM_CLOSED);
+        return;
+    }
+    switch (closed_.head_on(id)) {
+        case closed_streams::verdict::fine:
+            return;
+        case closed_streams::verdict::stream_closed:
+            return give_up(NGHTTP2_STREAM_CLOSED, "a head on a stream that was over");
+        case closed_streams::verdict::never_opened:
+            return give_up(NGHTTP2_PROTOCOL_ERROR, "a stream below one that was opened");
+    }
+}
+
+// A client answers what it was sent; each request may change its own window once or twice.
+bool session::may_update_window() noexcept {
+    constexpr std::uint64_t at_the_beginning = 100, of_a_request = 2;
+    return ++window_updates_ <= at_the_beginning + of_a_request * requests_ +
+                                    owner_.conf().window_updates * data_frames_;
 }
 
 int session::on_begin_headers(const nghttp2_frame& frame) {
     head_.clear();
     if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    closed_.opened(frame.hd.stream_id);
     const pk_codec_limits& limits = link_.limits();
     if (++requests_ >= limits.streams_total) start_drain();
     if (streams_.size() < limits.streams) return 0;
@@ -168,6 +222,7 @@ int session::on_stream_close(std::int32_t id) {
     if (s == nullptr) return 0;
     s->open = false;
     const bool whole = s->request_ended && s->end_sent;
+    if (s->reset_by_peer || s->request_ended) closed_.ended_by_peer(id);
     if (s->kernel && !whole && !s->over)
         s->kernel.abort(s->reset_by_peer ? PK_END_CLIENT_ABORT : PK_END_PROTOCOL);
     streams_.release(*s);
@@ -190,14 +245,20 @@ void session::broken(int error) {
 }
 
 // The peer does too much of something: what it has sent is not read any more.
-int session::calm_down(std::string_view what) {
-    if (deaf_) return stop;
+void session::calm_down(std::string_view what) {
+    if (deaf_) return;
+    owner_.count_calmed();
+    give_up(NGHTTP2_ENHANCE_YOUR_CALM, "too many ");
+    why_ << what;
+}
+
+// The connection ends with this code, and nothing more is read.
+void session::give_up(std::uint32_t code, std::string_view why) {
+    if (deaf_) return;
     deaf_ = true;
     why_.clear();
-    why_ << "too many " << what;
-    owner_.count_calmed();
-    nghttp2_session_terminate_session(nghttp2_, NGHTTP2_ENHANCE_YOUR_CALM);
-    return stop;
+    why_ << why;
+    nghttp2_session_terminate_session(nghttp2_, code);
 }
 
 }  // namespace http2

@@ -80,6 +80,7 @@ int session::on_send_data(stream& s, std::string_view frame_head, std::size_t le
     if (!s.kernel || s.over) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     if (on_send(frame_head) < 0) return NGHTTP2_ERR_WOULDBLOCK;
     if (s.kernel.send_body(length) != PK_OK) return NGHTTP2_ERR_CALLBACK_FAILURE;
+    ++data_frames_;
     s.waits -= length;
     return 0;
 }
@@ -99,6 +100,7 @@ int session::on_frame_send(const nghttp2_frame& frame) {
     const bool ends = (frame.hd.type == NGHTTP2_DATA || frame.hd.type == NGHTTP2_HEADERS) &&
                       (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (!reset && !ends) return 0;
+    if (reset) closed_.reset_by_us(frame.hd.stream_id);
     stream* s = find(frame.hd.stream_id);
     if (ends && s != nullptr) {
         s->end_sent = true;

@@ -79,10 +79,8 @@ std::uint64_t session::received(pk::data bytes) {
         taken += slice.size;
         if (deaf_ || gone_) continue;
         slice_ = &slice;
-        const ssize_t n = nghttp2_session_mem_recv(
-            nghttp2_, reinterpret_cast<const std::uint8_t*>(slice.data), slice.size);
+        read({slice.data, slice.size});
         slice_ = nullptr;
-        if (n < 0) broken(static_cast<int>(n));
     }
     return taken;
 }

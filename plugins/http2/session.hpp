@@ -9,6 +9,8 @@
 #include <nghttp2/nghttp2.h>
 #include <pkernel/codec.hpp>
 
+#include "closed.hpp"
+#include "frame_scanner.hpp"
 #include "head.hpp"
 #include "limits.hpp"
 #include "settings.hpp"
@@ -45,7 +47,6 @@ public:
     void stream_closed(stream_state& s);
 
     // nghttp2's callbacks, under the names it has for them; they answer what it expects.
-    int on_begin_frame(const nghttp2_frame_hd& frame);
     int on_begin_headers(const nghttp2_frame& frame);
     int on_header(nghttp2_rcbuf* name, nghttp2_rcbuf* value);
     int on_data_chunk(std::int32_t id, std::string_view bytes);
@@ -60,6 +61,8 @@ public:
 
 private:
     void send_preface();
+    void read(std::string_view bytes);
+    void frame_begins(const nghttp2_frame_hd& frame);
     stream* find(std::int32_t id) const noexcept;
     int head_complete(const nghttp2_frame& frame);
     pk_status make_stream(request_head::fault fault, pk::codec_stream& made);
@@ -70,18 +73,27 @@ private:
     void start_drain();
     void finish_drain();
     void broken(int error);
-    int calm_down(std::string_view what);
+    void calm_down(std::string_view what);
+    void give_up(std::uint32_t code, std::string_view why);
+    void head_bytes(std::uint64_t more);
+    void look_at_priority(const nghttp2_frame_hd& frame);
+    void look_at_closed(const nghttp2_frame_hd& frame);
     bool may(allowance& a, const pk::rate_value& limit) noexcept;
+    bool may_update_window() noexcept;
 
     const plugin& owner_;
     const pk::codec_link link_;
     nghttp2_session* nghttp2_ = nullptr;
+    frame_scanner scanner_;
     stream_table streams_;
+    closed_streams closed_;
     request_head head_;
     const pk_slice* slice_ = nullptr;  // Of received(), while nghttp2 reads it.
     std::uint64_t requests_ = 0;
     std::uint64_t block_bytes_ = 0;  // Of the head that is arriving, compressed.
     std::uint32_t continuations_ = 0;
+    std::uint64_t window_updates_ = 0;  // Got.
+    std::uint64_t data_frames_ = 0;     // Sent.
     allowances allowed_;
     bool deaf_ = false;     // Nothing more is read: a goodbye is on its way.
     bool blocked_ = false;  // The output took no more.

@@ -17,6 +17,8 @@ struct settings {
     pk::rate_value pings{50, std::chrono::seconds(10)};
     pk::rate_value empty_frames{200, std::chrono::seconds(10)};
     pk::rate_value priority_frames{1000, std::chrono::seconds(10)};
+    pk::rate_value unknown_frames{100, std::chrono::seconds(10)};
+    std::uint32_t window_updates = 10;
     bool extended_connect = false;
 };
 
@@ -37,6 +39,12 @@ inline constexpr auto schema = pk::schema<settings>(
     pk::rate("empty_frames", &settings::empty_frames, "DATA frames without data taken."),
     pk::rate("priority_frames", &settings::priority_frames,
              "PRIORITY and PRIORITY_UPDATE frames taken."),
+    pk::rate("unknown_frames", &settings::unknown_frames,
+             "Frames of types that mean nothing here, which are skipped."),
+    pk::integer("window_updates", &settings::window_updates,
+                "WINDOW_UPDATE frames for each DATA frame sent, beyond the first hundred.")
+        .at_least(1)
+        .at_most(1000),
     pk::boolean("extended_connect", &settings::extended_connect,
                 "Offers extended CONNECT (RFC 8441), which WebSocket over HTTP/2 needs."));
 

@@ -269,6 +269,35 @@ class Ends(Http2):
         c = self.client("hasty")
         self.assertEqual(c.goaway(), h2.NO_ERROR)
 
+    def log_of(self, target):
+        """The record of the request for it, once it is there."""
+        file, deadline = self.proxy.dir / "access.log", time.monotonic() + 5 * SLOW
+        while time.monotonic() < deadline:
+            for line in file.read_text().splitlines() if file.exists() else ():
+                if json.loads(line)["target"] == target:
+                    return json.loads(line)
+            time.sleep(0.02)
+        self.fail(f"no record of {target}")
+
+    def test_what_a_connection_ends_of_its_streams(self):
+        """By a limit or by an error of the connection: each request that was under way says so."""
+        ping = h2.frame(h2.PING, 0, 0, b"12345678")
+        limit, error = dict(end_reason="connection_limit"), dict(end_reason="connection_error")
+        rows = [
+            ("/hang?limit", ping * 60, h2.CALM, limit),
+            ("/hang?error", h2.frame(h2.DATA, 0, 0, b"x"), h2.PROTOCOL_ERROR, error),
+        ]
+        for target, data, code, members in rows:
+            with self.subTest(target):
+                c = self.client()
+                c.headers(1, h2.request(target))
+                deadline = time.monotonic() + 5 * SLOW
+                while not self.origin.counts[target] and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                c.send(data)
+                self.assertEqual(c.goaway(), code)
+                self.assertEqual(self.log_of(target), self.log_of(target) | members)
+
     def test_a_slow_upload_ends_alone(self):
         c = self.client("hasty")
         c.headers(1, h2.request("/echo", "POST"), h2.END_HEADERS)
@@ -359,6 +388,8 @@ class Floods(Http2):
             "settings": h2.frame(h2.SETTINGS),
             "ping": h2.frame(h2.PING, 0, 0, b"12345678"),
             "priority": h2.frame(h2.PRIORITY, 0, 1, b"\0\0\0\0\0"),
+            "unknown": h2.frame(0x4B, 0, 0, b"grease"),
+            "window": h2.frame(h2.WINDOW, 0, 0, b"\0\0\0\1"),
         }
         for name, data in rows.items():
             with self.subTest(name):
