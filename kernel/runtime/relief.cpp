@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/base/log.hpp"
+#include "kernel/stream/subrequest.hpp"
 
 namespace pkernel::runtime {
 
@@ -110,16 +111,18 @@ void relief::shed() {
         static_cast<double>(context_.blocks.held_bytes()) / static_cast<double>(all);
     auto left = static_cast<std::int64_t>(static_cast<double>(used - mark) * std::min(share, 1.0));
     largest_.clear();
-    connections_.for_each([&](stream::client_connection& c) {
-        if (c.memory_bytes() >= shed_least) largest_.push_back(&c);
-    });
+    const auto consider = [this](stream::memory_holder& one) {
+        if (one.memory_bytes() >= shed_least) largest_.push_back(&one);
+    };
+    connections_.for_each(consider);
+    context_.subrequests->for_each_detached(consider);
     std::sort(largest_.begin(), largest_.end(),
               [](const auto* a, const auto* b) { return a->memory_bytes() > b->memory_bytes(); });
     std::int64_t ended = 0;
-    for (stream::client_connection* c : largest_) {
+    for (stream::memory_holder* one : largest_) {
         if (left <= 0) break;
-        left -= static_cast<std::int64_t>(c->memory_bytes());
-        c->shed();
+        left -= static_cast<std::int64_t>(one->memory_bytes());
+        one->shed();
         ++ended;
     }
     if (ended) metrics_.set->add(metrics_.shed, ended);

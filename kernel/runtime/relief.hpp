@@ -22,7 +22,7 @@ namespace pkernel::runtime {
 struct memory_metrics {
     explicit memory_metrics(plugin::metric_registry& all);
     const std::shared_ptr<plugin::metric_set> set;
-    std::uint32_t limit, used, level;          // Gauges.
+    std::uint32_t limit, used, level;                    // Gauges.
     std::uint32_t closed_idle, shed, refused;  // Counters.
 };
 
@@ -56,7 +56,7 @@ private:
     bool tell_ = false;  // The level has changed by our look, and nobody has said so.
     base::memory_level entered_ = base::memory_level::normal;
     std::uint64_t refused_told_ = 0;
-    std::vector<stream::client_connection*> largest_;
+    std::vector<stream::memory_holder*> largest_;
     net::timer timer_;
 };
 

@@ -10,6 +10,7 @@
 #include "kernel/base/list.hpp"
 #include "kernel/net/wire.hpp"
 #include "kernel/stream/context.hpp"
+#include "kernel/stream/memory_holder.hpp"
 
 namespace pkernel::stream {
 
@@ -31,6 +32,7 @@ constexpr std::uint64_t least_in(net::nanoseconds window) noexcept {
 // It owns itself: it ends through loop::retire, after it told its keeper.
 class client_connection : public net::io_target,
                           public net::retired,
+                          public memory_holder,
                           public base::list_hook<client_connection> {
 public:
     explicit client_connection(std::shared_ptr<const listener_plan> by) noexcept
@@ -48,10 +50,9 @@ public:
     // When memory is short. Between two requests, with nothing of the next one there; one that has
     // just been accepted is not, for its first may be under way.
     virtual bool idle() const noexcept { return false; }
-    // What it holds in blocks.
-    virtual std::size_t memory_bytes() const noexcept { return 0; }
-    // Ends what it does: by 503 if the response has not begun, else by a reset.
-    virtual void shed() { kill({PK_END_LIMIT, "memory_shed"}); }
+    std::size_t memory_bytes() const noexcept override { return 0; }
+    // By 503 if the response has not begun, else by a reset.
+    void shed() override { kill({PK_END_LIMIT, "memory_shed"}); }
     // Memory is not full any more: what was not read for that is read.
     virtual void go_on() {}
 

@@ -26,6 +26,7 @@ codec_server::codec_server(context& c, connection_keeper& keeper, const codec_pl
       codec_(codec),
       from_(std::move(from)),
       state_(codec.hooks.state_size ? new std::byte[codec.hooks.state_size]() : nullptr),
+      account_(c.blocks.open_account(SIZE_MAX)),
       in_(c.blocks),
       scratch_(c.blocks),
       codec_timer_(
@@ -44,9 +45,13 @@ codec_server::codec_server(context& c, connection_keeper& keeper, const codec_pl
           this),
       write_timer_([](void* self) { static_cast<codec_server*>(self)->write_expired(); }, this) {
     static_cast<pk_codec_conn&>(*this) = {table(), state_.get(), codec.instance->self()};
+    in_.charge_to(account_);
+    scratch_.charge_to(account_);
 }
 
-codec_server::~codec_server() = default;
+codec_server::~codec_server() {
+    context_.blocks.close_account(account_);
+}
 
 bool codec_server::start() {
     const int fd = from_.wire.fd();
@@ -328,12 +333,32 @@ void codec_server::kill(base::end_reason why) {
     close(why, false);
 }
 
+bool codec_server::idle() const noexcept {
+    return phase_ == phase::open && streams_total_ > 0 && streams_.empty() && in_.empty() &&
+           out_.empty();
+}
+
+void codec_server::shed() {
+    if (phase_ == phase::closed) return;
+    if (idle())
+        say_goodbye(PK_END_SHUTDOWN);
+    else
+        say_goodbye(PK_END_LIMIT, {PK_END_LIMIT, "memory_shed"});
+    if (phase_ == phase::closing) write();
+    close({PK_END_LIMIT, "memory_shed"}, false);
+}
+
 // All streams end; the codec tells the peer why.
 void codec_server::say_goodbye(std::uint32_t cause) {
+    close_cause_ = cause;
+    say_goodbye(cause, closing_reason());
+}
+
+void codec_server::say_goodbye(std::uint32_t cause, base::end_reason why) {
     if (phase_ != phase::open) return;
     phase_ = phase::closing;
     close_cause_ = cause;
-    end_all(closing_reason());
+    end_all(why);
     call([&](const pk_codec& h) { h.close(this, cause); });
     schedule();
 }

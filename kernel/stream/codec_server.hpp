@@ -36,6 +36,11 @@ public:
     bool start() override;
     void drain(net::nanoseconds grace) override;
     void kill(base::end_reason why) override;
+    // After its first stream, between two.
+    bool idle() const noexcept override;
+    std::size_t memory_bytes() const noexcept override { return account_->bytes; }
+    // With a goodbye, as far as the socket takes it now.
+    void shed() override;
     void on_io(std::uint32_t events) override;
 
     static codec_server& of(pk_codec_conn* c) noexcept { return *static_cast<codec_server*>(c); }
@@ -53,6 +58,7 @@ public:
     void close_after_output(std::uint32_t cause, std::string_view text);
 
     // --- for its streams
+    base::block_account* account() const noexcept { return account_; }
     context& in() noexcept { return context_; }
     const std::shared_ptr<site>& newest_site() const noexcept {
         return client_connection::newest_site(context_);
@@ -93,6 +99,7 @@ private:
     void end(codec_stream& s, base::end_reason why);
     void end_all(base::end_reason why);
     void say_goodbye(std::uint32_t cause);
+    void say_goodbye(std::uint32_t cause, base::end_reason why);
     base::end_reason closing_reason() const noexcept;
     void linger();
     void discard();
@@ -106,6 +113,7 @@ private:
     const codec_plan& codec_;  // Of the listener that accepted it.
     accepted_connection from_;
     const std::unique_ptr<std::byte[]> state_;
+    base::block_account* const account_;  // Without a limit: windows and limits are its bounds.
     phase phase_ = phase::open;
     bool opened_ = false;
     bool readable_ = true;

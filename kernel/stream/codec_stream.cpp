@@ -106,7 +106,8 @@ pk_status codec_stream::take_body(const pk_slice& bytes) {
     if (bytes.block) {
         in_.push(base::slice(bytes.data, bytes.size, static_cast<base::block*>(bytes.block)));
     } else {
-        const auto copy = base::block_ref::adopt(server_.in().blocks.take_sized(bytes.size));
+        const auto copy =
+            base::block_ref::adopt(server_.in().blocks.take_sized(bytes.size, account()));
         std::memcpy(copy->data(), bytes.data, bytes.size);
         in_.push(base::slice(copy->data(), bytes.size, copy.get()));
     }
@@ -133,7 +134,8 @@ void codec_stream::take_abort(std::uint32_t cause) noexcept {
 // Bytes without a block stand in the stream's arena, say, and the connection's output outlives it.
 base::slice codec_stream::lasting(base::slice piece) {
     if (piece.raw()->block) return piece;
-    const auto copy = base::block_ref::adopt(server_.in().blocks.take_sized(piece.size()));
+    const auto copy =
+        base::block_ref::adopt(server_.in().blocks.take_sized(piece.size(), account()));
     std::memcpy(copy->data(), piece.data(), piece.size());
     return base::slice(copy->data(), piece.size(), copy.get());
 }
@@ -310,6 +312,10 @@ void codec_stream::abort(base::end_reason why) {
 void codec_stream::resume_request() {
     if (begun_ && !end_told_) watch_request();
     server_.ready(*this);
+}
+
+base::block_account* codec_stream::account() const noexcept {
+    return server_.account();
 }
 
 net::session* codec_stream::transport() noexcept {

@@ -60,6 +60,7 @@ private:
     void send_data(base::slice data) override;
     void send_end(const http::fields& trailers) override;
     std::size_t queued() const noexcept override;
+    base::block_account* account() const noexcept override;
     void abort(base::end_reason why) override;
     void resume_request() override;
     void send_continue() override;

@@ -10,20 +10,23 @@ subrequest::subrequest(context& c, const subrequest_owner& owner, const pk_subre
     : context_(c),
       owner_(owner),
       what_(what),
+      own_(owner.parent ? nullptr : c.blocks.open_account(SIZE_MAX)),
       child_(c.new_stream()),
       timer_([](void* self) { static_cast<subrequest*>(self)->fail(PK_END_TIMEOUT); }, this) {
     child_->open(*this, where, listener);
 }
 
 subrequest::~subrequest() {
-    if (!child_) return;
-    child_->reset();
-    context_.free_stream(child_);
+    if (child_) {
+        child_->reset();
+        context_.free_stream(child_);
+    }
+    if (own_) context_.blocks.close_account(own_);
 }
 
-// Its parent's; one that has none is bounded by what it may take and by their number.
+// Without a parent it is bounded by what it may take and by their number.
 base::block_account* subrequest::account() const noexcept {
-    return owner_.parent ? owner_.parent->owner->account() : nullptr;
+    return own_ ? own_ : owner_.parent->owner->account();
 }
 
 void subrequest::begin(net::nanoseconds timeout) {

@@ -16,6 +16,8 @@
 #include "kernel/net/timer.hpp"
 #include "kernel/stream/context.hpp"
 #include "kernel/stream/edges.hpp"
+#include "kernel/stream/memory_holder.hpp"
+#include "kernel/stream/memory_holder.hpp"
 #include "pkernel/abi/subrequest.h"
 
 namespace pkernel::stream {
@@ -30,6 +32,7 @@ struct subrequest_owner {
 };
 
 class subrequest final : public net::retired,
+                         public memory_holder,
                          public base::list_hook<subrequest>,
                          private net::deferred,
                          private downstream {
@@ -48,6 +51,8 @@ public:
     void begin(net::nanoseconds timeout);
     void resume();
     void cancel();
+    std::size_t memory_bytes() const noexcept override { return own_ ? own_->bytes : 0; }
+    void shed() override { fail(PK_END_LIMIT); }
     // Ends it now, at a time when no plugin is running. `tells`: with the end callback.
     void end(std::uint32_t cause, bool tells);
 
@@ -76,6 +81,7 @@ private:
     const subrequest_owner owner_;
     const pk_subrequest
         what_;  // Its numbers and functions; what it pointed at is the child's by now.
+    base::block_account* const own_;  // Null: it is on its parent's.
     stream* child_;
     base::slice_queue body_;
     base::slice_queue in_;  // Of the response, until the plugin takes it.
@@ -107,6 +113,14 @@ public:
     pk_status start_on_worker(const pk_host* host, const pk_subrequest& what, std::uint64_t& id);
     subrequest* of_parent(const slot& parent, std::uint64_t id) const noexcept;
     subrequest* of_host(const pk_host* host, std::uint64_t id) noexcept;
+
+    // Those without a parent: nobody else answers for what they hold.
+    template <class F>
+    void for_each_detached(F&& f) {
+        running_.for_each([&](subrequest& s) {
+            if (!s.owner().parent) f(s);
+        });
+    }
 
     // Before stream_end of the parent: its own are cancelled.
     static void end_children(stream& parent);

@@ -6,14 +6,16 @@ import select
 import socket
 import struct
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from rig import procs  # noqa: E402
+from rig import h2, procs  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, run_to_exit  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
+from rig.stage import with_test_plugins  # noqa: E402
 
 CONFIG = """
 limits: {{ memory: {memory} }}
@@ -200,6 +202,62 @@ class Levels(Short):
     def test_more_than_there_is_is_lowered_and_said(self):
         self.start("900000MiB")
         self.assertTrue(self.said("limits.memory is lowered to"))
+
+
+@unittest.skipIf(skips("test_memory.shedding"), "sanitizers cost memory")
+class Streams(Short):
+    """What has many requests on one connection, or no connection at all, is on the account, too."""
+
+    def start(self, config):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="pkrig-plugins-")))
+        self.proxy = Proxy(config, args=with_test_plugins(config, folder))
+        self.addCleanup(self.proxy.stop)
+
+    def test_at_90_percent_connections_of_a_codec_that_hold_most_are_ended(self):
+        config = CONFIG.format(port=self.origin.port, memory="48MiB")
+        many = '- { name: many, address: "127.0.0.1:0", codecs: [ http2 ], limits: { connection_window: 4MiB } }'
+        self.start(config.replace("listeners:\n", f"listeners:\n  {many}\n"))
+        idle = h2.Client(self.proxy.port("many"))
+        self.addCleanup(idle.close)
+        idle.headers(1, h2.request("/here"))
+        self.assertEqual(idle.response(1), (200, b"here"))
+        big = []
+        while not self.said("the largest requests are ended"):
+            self.assertLess(len(big), 100, self.proxy.log)
+            c = h2.Client(self.proxy.port("many"))
+            self.addCleanup(c.close)
+            big.append(c)
+            for stream in range(1, 101, 2):
+                c.headers(stream, h2.request("/no-read", "POST"), h2.END_HEADERS)
+                for _ in range(4):
+                    c.send(h2.frame(h2.DATA, 0, stream, b"a" * 16000))
+        self.assertEqual(idle.goaway(), h2.NO_ERROR)  # At 80 %.
+        self.until(lambda: any(c.goaway(0.1) == h2.CALM for c in big), "none is told")
+        for c in big:
+            c.close()
+        self.until(self.answers, "it has not come back")
+        self.assertGreater(self.words().get("memory_shed", 0), 0)
+
+    def answers(self):
+        with h2.Client(self.proxy.port("many")) as c:
+            c.headers(1, h2.request("/here"))
+            return c.response(1, 1) == (200, b"here")
+
+    def test_at_90_percent_detached_subrequests_that_hold_most_are_ended(self):
+        config = CONFIG.format(port=self.origin.port, memory="40MiB")
+        self.start(
+            config.replace("    forward: app", "    filters: [ probe: a ]\n    forward: app")
+        )
+        ask = b"GET /ok HTTP/1.1\r\nHost: a\r\nX-A: request=sub-hoard:/ok?size=300000\r\n\r\n"
+        sock = self.connect()
+        for _ in range(900):
+            sock.sendall(ask)
+            reply = sock.recv(4000)
+            if b" 200 " not in reply or b"Connection: close" in reply:
+                sock = self.connect()
+            if self.said("the largest requests are ended"):
+                break
+        self.until(lambda: self.said("detached  cause 8"), "none was ended")
 
 
 @unittest.skipIf(skips("test_memory.shedding"), "sanitizers cost memory")

@@ -390,8 +390,8 @@ private:
 
     // sub:TARGET, sub-to:UPSTREAM, sub-rest:TARGET, sub-collected:TARGET, sub-slow:TARGET,
     // sub-endpoint:UPSTREAM, sub-port:UPSTREAM, sub-connect:UPSTREAM, sub-detached:TARGET,
-    // sub-timeout:TARGET, sub-small:TARGET, sub-cancel:TARGET, sub-deep:TARGET (with the fields of
-    // its parent)
+    // sub-hoard:TARGET (detached, and takes nothing of the answer), sub-timeout:TARGET,
+    // sub-small:TARGET, sub-cancel:TARGET, sub-deep:TARGET (with the fields of its parent)
     pk::verdict ask(pk::stream& s, std::string_view what, state& st) const {
         const auto how = what.substr(0, what.find(':')), where = what.substr(what.find(':') + 1);
         pk_subrequest r{};
@@ -415,7 +415,7 @@ private:
         st.sub = {};
         st.sub.of = this;
         st.sub.dawdles = how == "sub-slow";
-        if (how == "sub-detached") return detach(s, r);
+        if (how == "sub-detached" || how == "sub-hoard") return detach(s, r, how == "sub-hoard");
         r.arg = &st.sub;
         set_callbacks(r);
         if (const auto bad = raw_subrequests_->start(s.raw(), &r, &st.sub.id); bad != PK_OK)
@@ -454,13 +454,15 @@ private:
     // Its answer outlives the stream, and is told of in the log.
     struct detached {
         const probe_filter* of;
+        bool hoards;
         std::string body;
     };
-    pk::verdict detach(pk::stream& s, pk_subrequest& r) const {
+    pk::verdict detach(pk::stream& s, pk_subrequest& r, bool hoards) const {
         r.flags = PK_SUB_DETACHED;
-        auto to = std::make_unique<detached>(detached{this, {}});
+        auto to = std::make_unique<detached>(detached{this, hoards, {}});
         r.arg = to.get();
-        r.data = [](pk_stream*, void* arg, const pk_slice_view* d) {
+        r.data = [](pk_stream*, void* arg, const pk_slice_view* d) -> std::uint64_t {
+            if (static_cast<detached*>(arg)->hoards) return 0;
             const pk::data bytes(*d);
             for (std::string_view part : bytes) static_cast<detached*>(arg)->body += part;
             return bytes.size();
