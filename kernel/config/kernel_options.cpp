@@ -258,6 +258,11 @@ constexpr pk_option a_route = option("", PK_OPT_TABLE, "").of(route_table);
 constexpr pk_option root_limits[] = {
     size("memory", "What the engine may hold; at most 70% of the cgroup's limit or the machine's.")
         .at_least(8 * kib * kib),
+    option("lag", PK_OPT_DURATION,
+           "How long what is ready may wait for its worker, for 200 ms on end, before new requests "
+           "get 503; 0s: no limit.")
+        .by_default("50ms")
+        .at_least(0),
 };
 constexpr pk_option_table root_limits_table = table_of(root_limits);
 

@@ -165,6 +165,7 @@ struct model {
     position workers_at;
     std::optional<std::uint64_t> memory;  // bytes, of the process
     position memory_at;
+    nanoseconds lag_max{};  // 0: no limit.
     std::optional<std::string> user;
     position user_at;
 

@@ -113,6 +113,7 @@ std::shared_ptr<model> model_reader::read(const value& root) {
         m->memory = static_cast<std::uint64_t>(memory.integer);
         m->memory_at = position_of(memory);
     }
+    m->lag_max = duration(child(root, "limits"), "lag");
     if (const value& u = child(root, "user"); present(u)) {
         m->user = view(u.text);
         m->user_at = position_of(u);

@@ -17,6 +17,9 @@ constexpr int events_per_turn_max = 256;
 // A wait that took longer and found something may have been stopped between finding it and now.
 constexpr nanoseconds sure_for = std::chrono::milliseconds(100);
 
+// A wait that was shorter found something ready.
+constexpr nanoseconds slept_least = std::chrono::microseconds(20);
+
 [[noreturn]] void fail(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
 }
@@ -151,8 +154,12 @@ bool loop::wait_and_dispatch() {
         timeout_ms = static_cast<int>((gap.count() + 999'999) / 1'000'000);
     if (!deferred_.empty()) timeout_ms = 0;
     epoll_event events[events_per_turn_max];
+    const instant waits_from = monotonic_now();
     const int n = ::epoll_wait(epoll_, events, events_per_turn_max, timeout_ms);
     const instant before = std::exchange(now_, monotonic_now());
+    const nanoseconds waited = now_ - waits_from;
+    ready_since_ = waited < slept_least ? before : now_;
+    if (waited >= slept_least) idle_ += waited;
     bool mail = false;
     for (int i = 0; i < n; ++i) {
         if (i + 1 < n) __builtin_prefetch(events[i + 1].data.ptr);

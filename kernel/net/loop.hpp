@@ -133,6 +133,11 @@ public:
 
     // Monotonic, cached once a turn.
     instant now() const noexcept { return now_; }
+    // How busy it is. What is served now became ready at `ready_since` at the earliest: when the
+    // last turn began, or this one if the loop slept in between. (Where more is ready than a turn
+    // takes, it may be earlier.)
+    instant ready_since() const noexcept { return ready_since_; }
+    nanoseconds idle_time() const noexcept { return idle_; }  // Asleep, in all.
     timer_wheel& timers() noexcept { return timers_; }
     mailbox& messages() noexcept { return mailbox_; }
 
@@ -154,6 +159,8 @@ private:
     bool stopping_ = false;
     std::uint32_t crowded_turns_ = 0;
     instant now_;
+    instant ready_since_{};
+    nanoseconds idle_{};
     timer_wheel timers_;
     mailbox mailbox_;
     bell* bells_ = nullptr;

@@ -36,6 +36,8 @@ memory_metrics::memory_metrics(plugin::metric_registry& all)
                 &closed_idle);
     set->define(PK_COUNTER, "memory_shed", "Requests ended because they held most.", &shed);
     set->define(PK_COUNTER, "memory_refused", "Requests that got 503 for memory.", &refused);
+    set->define(PK_COUNTER, "overload_refused", "Requests that got 503 for want of time.",
+                &overload);
 }
 
 relief::relief(stream::context& c, connections& all, base::memory_budget& budget,
@@ -68,16 +70,22 @@ void relief::look() {
         metrics_.set->set(metrics_.level, static_cast<std::int64_t>(seen.level));
     }
     metrics_.set->set(metrics_.used, static_cast<std::int64_t>(budget_.used()));
-    const auto refused = context_.refused_for_memory;
-    if (refused != refused_told_)
-        metrics_.set->add(metrics_.refused, static_cast<std::int64_t>(
-                                                refused - std::exchange(refused_told_, refused)));
+    tell_counts();
     context_.memory = seen.level;
     if (seen.level != entered_) enter(seen.level);
     if (seen.level == memory_level::normal) return;
     close_idle();
     if (seen.level >= memory_level::severe) shed();
     timer_.arm(context_.loop.timers(), context_.loop.now() + look_again);
+}
+
+void relief::tell_counts() {
+    const auto tell = [&](std::uint32_t metric, std::uint64_t count, std::uint64_t& told) {
+        if (const auto more = count - std::exchange(told, count))
+            metrics_.set->add(metric, static_cast<std::int64_t>(more));
+    };
+    tell(metrics_.refused, context_.refused_for_memory, refused_told_);
+    tell(metrics_.overload, context_.refused_for_load, overload_told_);
 }
 
 void relief::enter(memory_level now) {

@@ -18,12 +18,12 @@
 
 namespace pkernel::runtime {
 
-// The kernel's own metrics of memory. Any thread counts.
+// The kernel's own metrics of memory and load. Any thread counts.
 struct memory_metrics {
     explicit memory_metrics(plugin::metric_registry& all);
     const std::shared_ptr<plugin::metric_set> set;
     std::uint32_t limit, used, level;                    // Gauges.
-    std::uint32_t closed_idle, shed, refused;  // Counters.
+    std::uint32_t closed_idle, shed, refused, overload;  // Counters.
 };
 
 class relief final : private net::deferred {
@@ -44,6 +44,7 @@ private:
     void run_deferred() override { look(); }
     void grown() noexcept;
     void enter(base::memory_level now);
+    void tell_counts();
     void close_idle();
     void shed();
 
@@ -55,7 +56,7 @@ private:
     void* const owner_;
     bool tell_ = false;  // The level has changed by our look, and nobody has said so.
     base::memory_level entered_ = base::memory_level::normal;
-    std::uint64_t refused_told_ = 0;
+    std::uint64_t refused_told_ = 0, overload_told_ = 0;
     std::vector<stream::memory_holder*> largest_;
     net::timer timer_;
 };

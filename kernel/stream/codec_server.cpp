@@ -364,7 +364,8 @@ void codec_server::say_goodbye(std::uint32_t cause, base::end_reason why) {
 }
 
 base::end_reason codec_server::closing_reason() const noexcept {
-    return {close_cause_, close_cause_ == PK_END_LIMIT ? "connection_limit" : "connection_error"};
+    if (close_cause_ == PK_END_LIMIT) return {PK_END_LIMIT, "connection_limit"};
+    return {close_cause_, "connection_error"};
 }
 
 // What the peer still sends is read and thrown away, so that no reset destroys the last frames.

@@ -59,6 +59,10 @@ public:
 
     // --- for its streams
     base::block_account* account() const noexcept { return account_; }
+    // Yes to the first that asks, on a connection with a transport.
+    bool handshake_was_for_this() noexcept {
+        return !std::exchange(handshake_used_, true) && session();
+    }
     context& in() noexcept { return context_; }
     const std::shared_ptr<site>& newest_site() const noexcept {
         return client_connection::newest_site(context_);
@@ -125,6 +129,7 @@ private:
     bool blocked_ = false;  // send said no.
     bool large_ = false;    // The last read filled its block.
     bool draining_ = false;
+    bool handshake_used_ = false;
     net::nanoseconds grace_{};
     std::uint32_t close_cause_ = 0;
     std::uint32_t glitches_ = 0;

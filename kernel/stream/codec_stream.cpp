@@ -314,6 +314,10 @@ void codec_stream::resume_request() {
     server_.ready(*this);
 }
 
+bool codec_stream::handshake_was_for_this() noexcept {
+    return server_.handshake_was_for_this();
+}
+
 base::block_account* codec_stream::account() const noexcept {
     return server_.account();
 }

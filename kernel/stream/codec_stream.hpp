@@ -65,6 +65,7 @@ private:
     void resume_request() override;
     void send_continue() override;
     net::session* transport() noexcept override;
+    bool handshake_was_for_this() noexcept override;
     std::string_view version() noexcept override;
 
     void begin();

@@ -43,6 +43,11 @@ void context::free_spare_streams() noexcept {
 }
 
 // splitmix64
+bool context::has_time(const site& at) {
+    return gate.admit({loop.now(), loop.ready_since(), loop.idle_time()}, at.plan->model->lag_max,
+                      &net::monotonic_now);
+}
+
 std::uint64_t context::random() noexcept {
     std::uint64_t z = (random_ += 0x9e3779b97f4a7c15u);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -15,6 +15,7 @@
 #include "kernel/net/pipe_pool.hpp"
 #include "kernel/net/transport.hpp"
 #include "kernel/plugin/call_marker.hpp"
+#include "kernel/stream/admission.hpp"
 #include "kernel/stream/plan.hpp"
 #include "kernel/upstream/chooser.hpp"
 #include "kernel/upstream/pool.hpp"
@@ -60,10 +61,15 @@ struct context {
     // As this worker knows it. The counts are of what it has caused.
     base::memory_level memory = base::memory_level::normal;
     std::uint64_t refused_for_memory = 0;
+    std::uint64_t refused_for_load = 0;
+    admission gate;
     std::string via;  // "1.1 <pseudonym>"
 
     // Responses say Connection: close.
     bool last_requests() const noexcept { return draining || memory != base::memory_level::normal; }
+
+    // Whether this worker takes one more request now, or is overloaded.
+    bool has_time(const site& at);
 
     std::uint64_t random() noexcept;
     // "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.

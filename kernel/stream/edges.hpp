@@ -57,6 +57,9 @@ public:
     virtual std::string_view version() noexcept { return "1.1"; }
     // The transport of the client's connection, if it has one.
     virtual net::session* transport() noexcept { return nullptr; }
+    // Whether this is the first request after a handshake, which would have been for nothing if it
+    // were refused for want of time. Ask once a request.
+    virtual bool handshake_was_for_this() noexcept { return false; }
 
 protected:
     ~downstream() = default;

@@ -64,6 +64,7 @@ private:
     void splice_waits() override;
     void send_continue() override;
     net::session* transport() noexcept override { return wire_.session(); }
+    bool handshake_was_for_this() noexcept override { return wire_.session() && requests_ == 1; }
 
     void run_deferred() override;
     void proceed();

@@ -91,6 +91,10 @@ void stream::begin(bool expects) {
         ++context_.refused_for_memory;
         return local_error(503, {PK_END_LIMIT, "memory_overload"}, "proxy_internal_error");
     }
+    if (!from_->handshake_was_for_this() && !context_.has_time(*site_)) {
+        ++context_.refused_for_load;
+        return local_error(503, {PK_END_LIMIT, "overload"}, "proxy_internal_error");
+    }
     if (!find_route()) {
         claim_fields();
         return local_error(404, {PK_END_REFUSED, "no_route"}, "destination_not_found",

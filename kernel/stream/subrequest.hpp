@@ -17,7 +17,6 @@
 #include "kernel/stream/context.hpp"
 #include "kernel/stream/edges.hpp"
 #include "kernel/stream/memory_holder.hpp"
-#include "kernel/stream/memory_holder.hpp"
 #include "pkernel/abi/subrequest.h"
 
 namespace pkernel::stream {

@@ -40,7 +40,7 @@ def words_of_the_sources():
             text = file.read_text()
             for pattern in (
                 r'\{PK_END_\w+,\s*"(\w+)"',
-                r'\{reset_cause_, "(\w+)"',
+                r'\{(?:reset|close)_cause_, "(\w+)"',
                 r'\{\d{3}, "(\w+)"\}',
                 r'kill_all\("(\w+)"\)',
             ):

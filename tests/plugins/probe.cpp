@@ -412,19 +412,17 @@ private:
         r.body_limit = how == "sub-small" ? 10 : 1 << 20;
         if (how == "sub-deep") r.fields = s.raw()->api->fields(s.raw(), PK_FIELDS_REQUEST);
         if (how == "sub-timeout") r.timeout_ns = 50'000'000;
-        st.sub = {};
-        st.sub.of = this;
+        (st.sub = {}).of = this;
         st.sub.dawdles = how == "sub-slow";
-        if (how == "sub-detached" || how == "sub-hoard") return detach(s, r, how == "sub-hoard");
+        if (how == "sub-hoard" || how == "sub-detached") return detach(s, r, how == "sub-hoard");
         r.arg = &st.sub;
         set_callbacks(r);
         if (const auto bad = raw_subrequests_->start(s.raw(), &r, &st.sub.id); bad != PK_OK)
             return s.reply(500, "start " + std::to_string(bad));
         st.waited[0] = true;
-        if (how == "sub-cancel") {
-            raw_subrequests_->cancel(s.raw(), st.sub.id);
-            s.resume(direction::request);
-        }
+        if (how != "sub-cancel") return pk::wait;
+        raw_subrequests_->cancel(s.raw(), st.sub.id);
+        s.resume(direction::request);
         return pk::wait;
     }
 
