@@ -32,6 +32,8 @@ outcome<file_ptr> loader::map(std::string_view name, const std::string& bytes) {
     const auto label = std::string(name) + "-" + hash;
     auto& known = mapped_[label];
     if (auto file = known.lock()) return file;
+    if (trial_)
+        if (auto why = trial_(name)) return *why;
     const auto copy = store_->put(label, bytes);
     if (!copy.has_value()) return copy.error();
     auto file = plugin_file::open(path, hash, *note, *copy, store_);

@@ -4,12 +4,15 @@
 // copy of the very same bytes is mapped. Equal content is mapped once, whatever asks for it and
 // when.
 //
-// Not covered: a constructor of a static that crashes takes the process with it.
+// A constructor of a static that crashes takes the process with it, unless a trial has found it
+// out (set_trial).
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +33,10 @@ public:
     loader(std::string_view directory, plugin_dir::trust trust, host_abi abi,
            const std::vector<std::string>& copy_places = copy_store::usual_places());
 
+    // Asked before a file that is not mapped is: why it should not be, or nothing. From now on.
+    using trial = std::function<std::optional<refusal>(std::string_view name)>;
+    void set_trial(trial t) { trial_ = std::move(t); }
+
     // The plugin NAME as its file is now: read anew each time, mapped anew only if it has changed.
     outcome<file_ptr> load(std::string_view name);
 
@@ -45,6 +52,7 @@ private:
     const host_abi abi_;
     const std::shared_ptr<copy_store> store_;
     std::map<std::string, std::weak_ptr<const plugin_file>> mapped_;  // By NAME-HASH.
+    trial trial_;
 };
 
 }  // namespace pkernel::plugin

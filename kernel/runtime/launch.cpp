@@ -8,6 +8,7 @@
 #include "kernel/runtime/crash_signals.hpp"
 #include "kernel/runtime/engine.hpp"
 #include "kernel/runtime/fd_budget.hpp"
+#include "kernel/runtime/load_trial.hpp"
 #include "kernel/runtime/loading.hpp"
 #include "kernel/runtime/master.hpp"
 #include "kernel/runtime/memory_limit.hpp"
@@ -181,6 +182,12 @@ int run_engine(const command_line& line, const stage& on) {
         }
         return next;
     };
+    from.files.set_trial([&](std::string_view name) {
+        std::vector<std::string> words{"pkernel", "--plugins-dir", from.files.directory()};
+        if (line.allow_insecure_plugins_dir) words.emplace_back("--allow-insecure-plugins-dir");
+        words.insert(words.end(), {"describe", std::string(name)});
+        return try_to_load(words, from.files.path_of(name));
+    });
     from.conf.reset();  // The engine's alone, so that it can go at a reload.
     return engine_main(setup);
 }

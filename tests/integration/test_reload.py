@@ -323,6 +323,24 @@ class Plugins(unittest.TestCase):
         self.assertIn("reloaded in", self.proxy.reload(config))
         self.assertEqual(body_of(self.proxy.port()), b"new")
 
+    def test_a_plugin_that_is_bad_at_load_is_tried_elsewhere(self):
+        """Its constructor runs before anything can be asked of it: in another process first."""
+        engine = self.proxy.engine_pid()
+        for name, why in (
+            ("crashes", "crashed while it was loaded, in a trial: SIGSEGV"),
+            ("exits", "ended the process while it was loaded, in a trial"),
+            ("hangs", "had not loaded after 5 s, in a trial"),
+        ):
+            with self.subTest(name):
+                shutil.copy(build_dir() / f"tests/plugins/bad/{name}.so", self.dir)
+                before = len(self.proxy.lines)
+                config = SAY.format("new") + f"    filters: [ {name} ]\n"
+                self.assertIn("reload refused", self.proxy.reload(config))
+                told = "\n".join(self.proxy.lines[before:])
+                self.assertRegex(told, rf"pkernel\.yaml:7:\d+: error\[E\d+\]: \S+{name}\.so {why}")
+                self.assertEqual(body_of(self.proxy.port()), b"old")
+        self.assertEqual(self.proxy.engine_pid(), engine)
+
     def test_a_new_file_of_a_plugin_replaces_the_old_one(self):
         """The same options, another file: another instance, and the old file is unmapped."""
         file = self.dir / "respond.so"
