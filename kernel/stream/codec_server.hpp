@@ -79,6 +79,8 @@ public:
     // The codec has something to write.
     void schedule() { context_.loop.defer(*this); }
     void count_queued(std::int64_t change) noexcept;
+    void count_framed(std::uint64_t bytes) noexcept { framed_ += bytes; }
+    std::uint64_t framed() const noexcept { return framed_; }  // Of bodies, ever.
     bool over_queued() const noexcept { return queued_ >= queued_max; }
     void give_credit(codec_stream& s, std::uint64_t bytes);
     void give_connection_credit(std::uint64_t bytes);
@@ -136,6 +138,7 @@ private:
     std::size_t stream_count_ = 0;
     std::uint64_t streams_total_ = 0;
     std::size_t queued_ = 0;
+    std::uint64_t framed_ = 0;
     std::uint64_t written_ = 0;
     std::uint64_t taken_ = 0;
     std::uint64_t lingered_ = 0;

@@ -149,6 +149,7 @@ pk_status codec_stream::move_body(base::slice_queue& out, std::uint64_t n) {
         left -= size;
     }
     framed_ += n;
+    server_.count_framed(n);
     stream_->response_bytes += n;
     server_.count_queued(-static_cast<std::int64_t>(n));
     return PK_OK;
@@ -272,6 +273,7 @@ void codec_stream::send_head(const response_out& head) {
     if (!fields.has(PK_FIELD_DATE))
         fields.append("Date", stream_->arena.copy(server_.in().http_date()), PK_FIELD_DATE);
     server_.call([&](const pk_codec& h) { h.respond(this, head.status, head.fields->view()); });
+    watch_response();
     server_.schedule();
 }
 
@@ -347,17 +349,24 @@ void codec_stream::request_expired() {
     server_.ready(*this);
 }
 
-// Bytes that wait for the peer's window, whatever it drips.
+// Bytes that wait for the peer's window, whatever it drips. While nothing waits here because the
+// other streams' bytes fill the connection's queue, it is those that must move.
 void codec_stream::watch_response() {
     if (response_timer_.armed()) return;
     framed_before_ = framed_;
+    all_framed_before_ = server_.framed();
     auto& loop = server_.in().loop;
     response_timer_.arm(loop.timers(), loop.now() + stream_->write_stall());
 }
 
 void codec_stream::response_expired() {
-    if (!stream_ || aborted_ || body_.empty()) return;
-    if (framed_ - framed_before_ > least_in(stream_->write_stall())) return watch_response();
+    if (!stream_ || aborted_ || response_over()) return;
+    // (Some of those may have ended this very moment: room is told of later.)
+    const bool held_by_others = body_.empty() && told_full_;
+    if (body_.empty() && !held_by_others) return watch_response();
+    const auto taken =
+        held_by_others ? server_.framed() - all_framed_before_ : framed_ - framed_before_;
+    if (taken > least_in(stream_->write_stall())) return watch_response();
     stream_->abort({PK_END_TIMEOUT, "write_stall"});
     abort({PK_END_TIMEOUT, "write_stall"});
 }

@@ -100,6 +100,7 @@ private:
     std::uint64_t window_in_ = 0;
     std::uint64_t framed_ = 0;
     std::uint64_t framed_before_ = 0;
+    std::uint64_t all_framed_before_ = 0;  // Of the connection.
     net::timer request_timer_;
     net::timer response_timer_;
 };
