@@ -1,5 +1,6 @@
 #include "kernel/base/block.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -47,7 +48,7 @@ block* block_pool::take(shelf& s, block_account* whose) {
     if (b) {
         s.free = b->next;
         __builtin_prefetch(s.free);  // The next taker would wait for that line.
-        --s.kept;
+        if (--s.kept < s.least) s.least = s.kept;
         b->references = 1;
     } else {
         b = make(s.size);
@@ -103,15 +104,26 @@ void block_pool::close_account(block_account* a) noexcept {
     spare_accounts_ = a;
 }
 
+void block_pool::shrink(shelf& s, std::uint32_t to) noexcept {
+    while (s.kept > to) {
+        block* b = s.free;
+        s.free = b->next;
+        --s.kept;
+        free(b);
+    }
+    s.least = s.kept;
+}
+
 void block_pool::set_lean(bool lean) noexcept {
     lean_ = lean;
     if (!lean) return;
-    for (shelf* s : {&small_, &large_})
-        while (block* b = s->free) {
-            s->free = b->next;
-            --s->kept;
-            free(b);
-        }
+    shrink(small_, 0);
+    shrink(large_, 0);
+}
+
+void block_pool::age() noexcept {
+    shrink(small_, std::max(small_.kept - small_.least, small_least));
+    shrink(large_, std::max(large_.kept - large_.least, large_least));
 }
 
 block_pool::~block_pool() {

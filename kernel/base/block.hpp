@@ -90,6 +90,10 @@ public:
     // Keeps no freed block, and gives back those that it kept; until told otherwise.
     void set_lean(bool lean) noexcept;
     bool lean() const noexcept { return lean_; }
+    // Gives back what has been kept since the last call without being needed, but for a few that
+    // the next requests of a quiet worker find: what a crowd took does not stay for good.
+    void age() noexcept;
+    static constexpr std::uint32_t small_least = 64, large_least = 4;
 
     std::size_t in_use_bytes() const noexcept { return in_use_bytes_; }
     std::size_t held_bytes() const noexcept { return held_bytes_; }  // With those kept.
@@ -101,10 +105,12 @@ private:
     struct shelf {
         std::uint32_t size;
         std::uint32_t kept = 0;
+        std::uint32_t least = 0;  // Kept, since it aged last.
         block* free = nullptr;
     };
     block* take(shelf& s, block_account* whose);
     block* make(std::size_t size);
+    void shrink(shelf& s, std::uint32_t to) noexcept;
     void free(block* b) noexcept;
     void report() noexcept;
 

@@ -30,6 +30,9 @@ namespace {
 
 using base::log_level;
 
+// So much less than at the most: what a crowd took goes back to the system.
+constexpr std::uint64_t trim_least = 16 << 20;
+
 // How we name ourselves in Via: the same for all processes of an installation, telling nothing
 // about it.
 std::string via_of_installation() {
@@ -208,12 +211,16 @@ private:
         }
     }
 
-    // How long until the next time, in ms. What was freed is given back first where memory is
-    // short: it would count as used.
+    // How long until the next time, in ms. What was freed is given back first where it is much, or
+    // memory is short: it would count as used.
     int measure_memory() {
         const bool is_short = memory_.level() != base::memory_level::normal;
         const auto before = memory_.blocks();
-        if (is_short) ::malloc_trim(0);
+        blocks_peak_ = std::max(blocks_peak_, before);
+        if (is_short || before + trim_least < blocks_peak_) {
+            ::malloc_trim(0);
+            blocks_peak_ = before;
+        }
         const auto now = resident_bytes();
         memory_.measured(now, before);
         return is_short ? 100 : 1000;
@@ -360,6 +367,7 @@ private:
             work(*reinterpret_cast<plugin::marker_slot*>(&setup_.board.line_of(line)));
         }};
     base::memory_budget memory_;
+    std::uint64_t blocks_peak_ = 0;  // Since the C library last gave back what was freed.
     memory_metrics metrics_;
     std::vector<std::unique_ptr<worker>> workers_;
     std::vector<std::thread> threads_;

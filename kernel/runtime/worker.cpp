@@ -20,6 +20,7 @@ namespace {
 base::repeat_limit descriptors_line;
 base::repeat_limit connections_line;
 constexpr net::nanoseconds tick_time = std::chrono::seconds(1);
+constexpr unsigned ticks_of_age = 10;
 
 int open_reserve() noexcept {
     return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -180,6 +181,7 @@ void worker::accept(bool on) {
 void worker::tick() {
     tick_.arm(loop_.timers(), loop_.now() + tick_time);
     relief_.look();
+    if (++ticks_ % ticks_of_age == 0) context_.blocks.age();
     for (const auto& l : context_.current->plan->all_logs)
         if (l->hooks.tick) {
             plugin::call_marker mark(context_.marker, l->instance->number());

@@ -112,6 +112,7 @@ private:
     net::nanoseconds look_again_{};
     net::timer tenants_timer_;
     net::timer tick_;
+    unsigned ticks_ = 0;
     net::timer drain_limit_;
     net::bell drain_bell_;
     net::bell stop_bell_;

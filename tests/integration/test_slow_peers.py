@@ -3,6 +3,7 @@ import select
 import socket
 import struct
 import sys
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -159,6 +160,47 @@ class Slow(unittest.TestCase):
         for sock in socks:
             sock.close()
         self.wait_origin_free_but(1)
+
+    def test_a_gigabyte_that_is_not_read_and_then_is(self):
+        """S30: the origin is stopped at what sockets hold; nothing of it is kept here, and nothing is lost."""
+        size = 1 << 30
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.proxy = Proxy(
+                CONFIG.format(port=listener.getsockname()[1], write_stall="30s", body_stall="10s")
+            )
+            self.addCleanup(self.proxy.stop)
+            sent = 0
+
+            def pour():
+                nonlocal sent
+                piece, (one, _) = b"a" * (1 << 20), listener.accept()
+                with one:
+                    one.recv(4096)
+                    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+                    while sent < size:
+                        one.sendall(piece)
+                        sent += len(piece)
+
+            origin = threading.Thread(target=pour, daemon=True)
+            origin.start()
+            sock = self.connect(receive_buffer=1 << 16)
+            before = self.proxy.rss_bytes()
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.wait_still(before)
+            self.assertLess(sent, 32 << 20)
+            held = self.proxy.rss_bytes() - before
+            got, buffer = 0, bytearray(1 << 20)
+            head = sock.recv(4096)
+            got = len(head) - head.index(b"\r\n\r\n") - 4
+            while n := sock.recv_into(buffer, min(len(buffer), size - got)):
+                got += n
+                if got == size:
+                    break
+            origin.join(10 * SLOW)
+            self.assertEqual((got, sent), (size, size))
+            if not skips("test_slow_peers.memory"):
+                self.assertLess(held, 256 << 10)
+                self.assertLess(self.proxy.rss_bytes() - before, 1 << 20)
 
     def wait_origin_free_but(self, most):
         deadline = time.monotonic() + 5 * SLOW

@@ -116,6 +116,30 @@ BOOST_AUTO_TEST_CASE(many_small_slices_weigh_more_than_their_bytes) {
 
 BOOST_AUTO_TEST_SUITE_END()
 
+BOOST_AUTO_TEST_SUITE(pool)
+
+BOOST_AUTO_TEST_CASE(what_a_crowd_took_is_given_back_when_it_has_not_been_needed_for_a_while) {
+    block_pool pool;
+    const auto use = [&](std::size_t n) {
+        std::vector<block*> all;
+        for (std::size_t i = 0; i < n; ++i) all.push_back(pool.take_small());
+        for (block* b : all) release(b);
+    };
+    use(1000);
+    if (pool.held_bytes() == 0) return;  // A sanitizer: nothing is kept.
+    pool.age();
+    BOOST_TEST(pool.held_bytes() == 1000u * block_pool::small_size);
+    use(300);
+    pool.age();
+    BOOST_TEST(pool.held_bytes() == 300u * block_pool::small_size);
+    pool.age();
+    BOOST_TEST(pool.held_bytes() == block_pool::small_least * block_pool::small_size);
+    pool.age();
+    BOOST_TEST(pool.held_bytes() == block_pool::small_least * block_pool::small_size);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
 BOOST_AUTO_TEST_SUITE(budget)
 
 BOOST_AUTO_TEST_CASE(levels_are_entered_at_80_90_95_and_left_5_below) {
