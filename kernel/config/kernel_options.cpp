@@ -100,6 +100,7 @@ constexpr pk_option listener_options[] = {
 constexpr pk_option_table listener_table = table_of(listener_options);
 
 constexpr pk_str endpoint_states[] = {literal("up"), literal("drain"), literal("down")};
+constexpr pk_str when_all_down[] = {literal("fail"), literal("try_all")};
 constexpr pk_str on_off[] = {literal("on"), literal("off")};
 
 constexpr pk_option endpoint_options[] = {
@@ -158,7 +159,11 @@ constexpr pk_option upstream_options[] = {
         .not_empty(),
     option("balancer", PK_OPT_PLUGIN, "What picks the endpoint; needed with more than one.")
         .at_point("pk.balancer/1"),
-    option("health", PK_OPT_LIST, "What tells which endpoints are up.").of(a_health),
+    option("health", PK_OPT_LIST, "What tells which endpoints are up; 8 at most.").of(a_health),
+    option("all_down", PK_OPT_ENUM,
+           "When health has no endpoint up: 503 for all but some that try, or requests go on.")
+        .one_of(when_all_down)
+        .by_default("fail"),
     option("attempt", PK_OPT_LIST, "What decides on further attempts.").of(an_attempt),
     option("transport", PK_OPT_PLUGIN, "What wraps connections to the origin, such as TLS.")
         .at_point("pk.transport/1"),

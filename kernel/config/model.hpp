@@ -86,6 +86,9 @@ struct upstream_limits {
     std::uint32_t response_fields, informational;
 };
 
+// Of one upstream.
+inline constexpr std::uint32_t health_sources_max = 8;
+
 struct upstream {
     std::string name;
     position at;
@@ -96,6 +99,7 @@ struct upstream {
     upstream_timeouts timeouts;
     upstream_limits limits;
     std::uint32_t idle_per_endpoint_max, idle_total_max;
+    bool try_all_down = false;  // Else requests are refused when health has no endpoint up.
     // Of requests that are sent once more: a share of all, and how many a second whatever the
     // share.
     std::uint32_t retry_percent = 20, retries_least = 3;

@@ -225,6 +225,11 @@ void model_reader::upstream(const value& v, model& m) {
     u.balancer = use(child(v, "balancer"), owner);
     if (endpoints.count > 1 && !given(child(v, "balancer"))) needs_balancer(v, u);
     u.health = use_list(child(v, "health"), owner);
+    if (u.health.size() > health_sources_max)
+        error(code::out_of_range, child(v, "health"),
+              "upstream " + in_quotes(u.name) + " has " + std::to_string(u.health.size()) +
+                  " health sources; at most " + std::to_string(health_sources_max));
+    u.try_all_down = child(v, "all_down").integer != 0;
     u.attempt = use_list(child(v, "attempt"), owner);
     u.transport = use(child(v, "transport"), owner);
     const value& t = child(v, "timeouts");

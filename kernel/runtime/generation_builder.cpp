@@ -159,6 +159,9 @@ private:
             if (c.balancer && out_.errors() == 0)
                 upstream::add_balancers(*u, by_use_.at(c.balancer.get()));
             upstream::publish(*u);
+            if (out_.errors() == 0)
+                for (const use_ptr& use : c.health)
+                    upstream::add_health_source(*u, by_use_.at(use.get()));
             plan_->upstreams.push_back(std::move(u));
         }
     }
@@ -188,8 +191,9 @@ private:
         made.weight = e.weight;
         made.backup = e.backup;
         made.connections_max = e.connections_max;
-        made.shared->abi.usable = e.state == config::endpoint_state::up ? 1 : 0;
-        if (before) go_on_from(*before, made);
+        made.in = e.state == config::endpoint_state::up;
+        made.health = std::make_shared<upstream::endpoint_health>(made.in ? u.shared_out : nullptr);
+        if (before) go_on_from(*before, made, has_sources_of(*before, *u.conf));
     }
 
     const upstream::upstream* running_upstream(const std::string& name) const {
@@ -198,12 +202,23 @@ private:
     }
 
     // What is in flight at the same endpoint goes on being counted. With another limit it is not:
-    // each generation tells by its own when the endpoint becomes full.
-    static void go_on_from(const upstream::upstream& before, upstream::endpoint& made) {
-        for (const upstream::endpoint& old : before.endpoints)
-            if (old.key == made.key && old.connections_max == made.connections_max &&
-                old.shared->abi.usable == made.shared->abi.usable)
-                made.shared = old.shared;
+    // each generation tells by its own when the endpoint becomes full. Its health goes on with the
+    // sources that it comes from.
+    static void go_on_from(const upstream::upstream& before, upstream::endpoint& made,
+                           bool same_sources) {
+        for (const upstream::endpoint& old : before.endpoints) {
+            if (old.key != made.key || old.in != made.in) continue;
+            if (old.connections_max == made.connections_max) made.shared = old.shared;
+            if (same_sources) made.health = old.health;
+        }
+    }
+
+    bool has_sources_of(const upstream::upstream& before, const config::upstream& c) const {
+        return std::equal(before.health.begin(), before.health.end(), c.health.begin(),
+                          c.health.end(), [this](const auto& source, const use_ptr& use) {
+                              const auto found = by_use_.find(use.get());
+                              return found != by_use_.end() && found->second == source->instance;
+                          });
     }
 
     void make_listeners() {

@@ -94,6 +94,7 @@ void worker::run(const std::function<void(bool)>& started) {
     }
     context_.current = make_site(std::move(setup_.plan));
     tenants_.add(context_.current);
+    elect(nullptr);
     for (auto& [listener, fd] : setup_.sockets)
         acceptors_.push_back(std::make_unique<acceptor>(loop_, static_cast<accept_target&>(*this),
                                                         std::move(fd), listener));

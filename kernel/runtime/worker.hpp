@@ -83,6 +83,7 @@ private:
     void connection_goes_on(stream::client_connection& c, stream::client_connection& next) override;
     bool make_room_for_one(std::uint32_t listener) noexcept;
 
+    void elect(const stream::generation* before);
     void leave(stream::services_of_thread& here);
     std::shared_ptr<stream::site> make_site(std::shared_ptr<const stream::generation> plan);
     void move_acceptors(turnover& to);

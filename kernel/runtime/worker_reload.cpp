@@ -55,10 +55,27 @@ void worker::go_over(turnover to) {
             chooser->go_on_from(*old->second);
     context_.current = next;
     tenants_.add(next);
+    elect(before->plan.get());
     move_connections(to, before);
     move_acceptors(to);
     look_again_ = look_first;
     tenants_timer_.arm(loop_.timers(), loop_.now() + look_again_);
+}
+
+// Active health checks run on one worker, the first: those of the generation in force, and no
+// longer those of the one before.
+void worker::elect(const stream::generation* before) {
+    if (setup_.index != 0) return;
+    const auto tell = [this](upstream::health_source& source, const pk_health_upstream* what) {
+        if (!source.hooks.elected) return;
+        plugin::call_marker mark(context_.marker, source.instance->number());
+        source.hooks.elected(source.instance->self(), what);
+    };
+    if (before)
+        for (const auto& u : before->upstreams)
+            for (const auto& source : u->health) tell(*source, nullptr);
+    for (const auto& u : context_.current->plan->upstreams)
+        for (const auto& source : u->health) tell(*source, source.get());
 }
 
 void worker::move_acceptors(turnover& to) {

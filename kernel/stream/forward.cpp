@@ -194,6 +194,7 @@ void forward::on_response_head(const http::framing& framing) {
     continue_timer_.cancel();
     try_timer_.cancel();
     replay_.lose();
+    end_trial();
     head_time_ = stream_.in().loop.now() - attempt_start_;
     stream_.pin(base::block_ref::share(conn_->head_block()));
     auto& f = stream_.response.headers;
@@ -300,6 +301,7 @@ void forward::reset() noexcept {
     tried_.count = attempts_ = 0;
     endpoint_ = PK_NO_ENDPOINT;
     same_ = answered_ = over_budget_ = false;
+    trial_ = PK_TRIAL_NONE;
     connected_ = reused_ = renewed_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ =
         false;
     chunked_ = false;

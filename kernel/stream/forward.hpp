@@ -91,6 +91,8 @@ private:
 
     void attempt(bool same);
     bool choose();
+    std::uint32_t others_left() const noexcept;
+    bool may_ask_again();
     bool take_pooled();
     void connect(std::uint32_t index);
     bool renew(const upstream::failure& why, bool was_connected);
@@ -109,6 +111,7 @@ private:
     std::uint32_t admit();
     next_step ask_plugins(std::uint32_t failure);
     void end_attempt(std::uint32_t failure) noexcept;
+    void end_trial();
     void try_expired();
 
     void send_head();
@@ -137,6 +140,7 @@ private:
     bool picking_ = false;
     std::uint32_t endpoint_ = PK_NO_ENDPOINT;
     std::uint32_t attempts_ = 0;
+    std::uint32_t trial_ = 0;   // PK_TRIAL_... of the endpoint.
     std::uint32_t status_ = 0;  // Of the response, as it came.
     bool running_ = false;
     bool open_ = false;      // An attempt is under way.

@@ -88,6 +88,10 @@ pk_status forward::field_of_pick(const pk_pick* choice, pk_str name, pk_str valu
     return PK_OK;
 }
 
+std::uint32_t forward::others_left() const noexcept {
+    return chooser_->left(tried_, stream_.in().loop.now());
+}
+
 // The endpoint of the next attempt, counted where it counts. False: there is none.
 bool forward::choose() {
     if (pinned_.index != PK_NO_ENDPOINT) {
@@ -97,22 +101,32 @@ bool forward::choose() {
     for (;;) {
         picked_count_ = 0;
         picking_ = true;
-        const auto index = chooser_->pick(tried_, stream_.reader(), &field_of_pick);
+        const auto now = stream_.in().loop.now();
+        const auto index = chooser_->pick(tried_, now, stream_.reader(), &field_of_pick);
         picking_ = false;
         if (index == PK_NO_ENDPOINT) return false;
         tried_.index[tried_.count++] = index;
-        if (!chooser_->reserve(index)) continue;  // Filled up meanwhile: another one.
+        if (!chooser_->reserve(index, now, &trial_)) continue;  // Taken meanwhile: another one.
         reserved_ = true;
         endpoint_ = index;
         return true;
     }
 }
 
+// Whether the endpoint of the last attempt may have the next one, too.
+bool forward::may_ask_again() {
+    if (chooser_->is_up(endpoint_)) return true;
+    trial_ = PK_TRIAL_FORCED;
+    return chooser_->of().conf->try_all_down;
+}
+
 // Tries the next endpoint, or the same one again. Requires that no connection is in use.
 void forward::attempt(bool same) {
     for (;; same = false) {
-        if (same ? !chooser_->is_up(endpoint_) : !choose()) {
+        if (same ? !may_ask_again() : !choose()) {
             if (attempts_ > 0 && !answered_) return give_up(last_failure_);
+            if (chooser_->all_down())
+                return refuse({PK_END_UNREACHABLE, "upstream_down"}, "Every endpoint is down.");
             return refuse({PK_END_UNREACHABLE, "no_endpoint"}, "No endpoint is usable.");
         }
         const auto verdict = admit();
@@ -227,7 +241,7 @@ void forward::after_failure(std::uint32_t failure, bool was_connected) {
 // request three times.
 forward::next_step forward::own_rule(bool was_connected) {
     next_step next;
-    const bool others = chooser_->left(tried_) > 0;
+    const bool others = others_left() > 0;
     if (!was_connected) {
         if (others && attempts_ < attempts_max && connect_time_left())
             next.verdict = PK_ATTEMPT_OTHER;
@@ -247,7 +261,7 @@ forward::next_step forward::own_rule(bool was_connected) {
 bool forward::may_follow(next_step& next, bool was_connected) {
     const bool retry = next.verdict == PK_ATTEMPT_OTHER || next.verdict == PK_ATTEMPT_SAME;
     if (!retry || attempts_ >= attempts_limit) return false;
-    if (next.verdict == PK_ATTEMPT_OTHER && chooser_->left(tried_) == 0) return false;
+    if (next.verdict == PK_ATTEMPT_OTHER && others_left() == 0) return false;
     if (!was_connected) return true;  // The upstream has seen nothing of it.
     if (body_began_ && !replay_.whole()) return false;
     if (last_failure_.request == upstream::sent::nothing) return true;

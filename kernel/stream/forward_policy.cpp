@@ -95,7 +95,7 @@ std::uint32_t forward::admit() {
     if (!slots_) make_slots();
     auto facts = facts_of(PK_FAIL_NONE);
     facts.attempt = attempts_ + 1;
-    facts.others = chooser_->left(tried_);
+    facts.others = others_left();
     std::uint64_t shortest = UINT64_MAX;
     for (const auto& use : policy_->uses) {
         pk_stream* handle = &slots_[asked_++]->handle;
@@ -115,7 +115,7 @@ std::uint32_t forward::admit() {
 // The first one that has an opinion.
 forward::next_step forward::ask_plugins(std::uint32_t failure) {
     auto facts = facts_of(failure);
-    facts.others = chooser_->left(tried_);
+    facts.others = others_left();
     next_step next;
     for (std::size_t i = 0; i < asked_; ++i) {
         const attempt_use& use = *policy_->uses[i];
@@ -141,14 +141,23 @@ void forward::end_attempt(std::uint32_t failure) noexcept {
     if (pinned_.index != PK_NO_ENDPOINT) return;
     if (failure != PK_FAIL_VETO && failure != PK_FAIL_CANCELLED)
         chooser_->result(endpoint_, cause_of(failure), stream_.in().loop.now() - attempt_start_);
-    if (asked_ == 0) return;
+    if (asked_ == 0 && !chooser_->wants_outcomes()) return;
     auto facts = facts_of(failure);
     if (failure == PK_FAIL_VETO) facts.attempt = attempts_ + 1;
+    if (chooser_->wants_outcomes() && failure != PK_FAIL_VETO && failure != PK_FAIL_CANCELLED)
+        chooser_->outcome(facts, std::exchange(trial_, +PK_TRIAL_NONE));
     for (std::size_t i = 0; i < asked_; ++i) {
         const attempt_use& use = *policy_->uses[i];
         if (use.hooks.finished)
             call_plugin(stream_.in(), use, [&] { use.hooks.finished(&slots_[i]->handle, &facts); });
     }
+}
+
+// A response's head is enough for an endpoint that was down: its body may last for hours.
+void forward::end_trial() {
+    if (trial_ == PK_TRIAL_NONE || !open_ || !chooser_->wants_outcomes()) return;
+    const auto facts = facts_of(PK_FAIL_NONE);
+    chooser_->outcome(facts, std::exchange(trial_, +PK_TRIAL_NONE));
 }
 
 // The attempt's own time, which a plugin gave it, is over.

@@ -163,6 +163,8 @@ pk_status submit_on_worker(const pk_host*, const pk_job* job) {
 }  // namespace
 
 pk_waker stream_waker(slot& s) {
+    // One that only reads gets one that leads nowhere.
+    if (!s.filter && !s.handler) return {UINT64_MAX, 0};
     return s.owner->in().wakers->make(s.waker, &s, [](void* who) {
         slot& woken = *static_cast<slot*>(who);
         woken.owner->wake(woken);

@@ -14,9 +14,8 @@ std::uint32_t in_flight(const endpoint& e) noexcept {
     return __atomic_load_n(&e.shared->abi.in_flight, __ATOMIC_RELAXED);
 }
 
-bool usable(const endpoint& e) noexcept {
-    return __atomic_load_n(&e.shared->abi.usable, __ATOMIC_RELAXED) != 0 &&
-           (e.connections_max == 0 || in_flight(e) < e.connections_max);
+bool has_place(const endpoint& e) noexcept {
+    return e.in && (e.connections_max == 0 || in_flight(e) < e.connections_max);
 }
 
 // splitmix64: balancers get fresh bits without a call to the system.
@@ -75,41 +74,71 @@ void chooser::go_on_from(const chooser& before) {
     }
 }
 
-std::uint32_t chooser::pick(const tried& before, pk_stream* stream,
+std::uint32_t chooser::pick(const tried& before, net::instant now, pk_stream* stream,
                             response_field_fn response_field) {
     const auto& all = upstream_.endpoints;
+    early_ = all_down_ = false;
     if (before.count == tried::attempts_max) return PK_NO_ENDPOINT;
-    if (all.size() == 1) return before.count == 0 && usable(all[0]) ? 0 : PK_NO_ENDPOINT;
-
     // The usual case costs nothing by endpoint.
-    const auto& primaries = upstream_.primaries;
-    if (before.count == 0 && !primaries.empty() &&
-        upstream_.out.load(std::memory_order_relaxed) == 0) {
+    if (before.count == 0 && upstream_.out.load(std::memory_order_relaxed) == 0) {
+        const auto& primaries = upstream_.primaries;
+        if (all.size() == 1) return all[0].in ? 0 : PK_NO_ENDPOINT;
         const bool every = primaries.size() == all.size();
-        return ask(every ? nullptr : primaries.data(), primaries.size(), before, stream,
-                   response_field);
+        if (!primaries.empty())
+            return ask(every ? nullptr : primaries.data(), primaries.size(), before, stream,
+                       response_field);
     }
-    for (const bool backups : {false, true}) {
-        candidates_.clear();
-        for (std::uint32_t i = 0; i < all.size(); ++i)
-            if (all[i].backup == backups && usable(all[i]) && !before.has(i))
-                candidates_.push_back(i);
-        if (!candidates_.empty())
-            return ask(candidates_.data(), candidates_.size(), before, stream, response_field);
+    if (!find_candidates(before, now, false)) {
+        early_ = true;
+        if (!find_candidates(before, now, true)) return PK_NO_ENDPOINT;
     }
-    return PK_NO_ENDPOINT;
+    if (all.size() == 1) return 0;
+    return ask(candidates_.data(), candidates_.size(), before, stream, response_field);
 }
 
-std::uint32_t chooser::left(const tried& before) const noexcept {
+// Those that may be picked: primaries, if there are none backups. `early`: as no one is up, those
+// that are down, too.
+bool chooser::find_candidates(const tried& before, net::instant now, bool early) {
+    const auto& all = upstream_.endpoints;
+    for (const bool backups : {false, true}) {
+        candidates_.clear();
+        for (std::uint32_t i = 0; i < all.size(); ++i) {
+            const endpoint& e = all[i];
+            if (e.backup != backups || !has_place(e) || before.has(i)) continue;
+            if (may_ask(e, now, early))
+                candidates_.push_back(i);
+            else
+                all_down_ = true;
+        }
+        if (candidates_.empty()) continue;
+        all_down_ = false;
+        return true;
+    }
+    return false;
+}
+
+// Whether health lets a request go there: `early` says that nobody else is up.
+bool chooser::may_ask(const endpoint& e, net::instant now, bool early) const noexcept {
+    const auto& health = *e.health;
+    return !health.down() || (early && upstream_.conf->try_all_down) ||
+           health.trial_due(now, early);
+}
+
+std::uint32_t chooser::left(const tried& before, net::instant now) const noexcept {
     if (before.count == tried::attempts_max) return 0;
+    const auto& all = upstream_.endpoints;
     std::uint32_t n = 0;
-    for (std::uint32_t i = 0; i < upstream_.endpoints.size(); ++i)
-        n += usable(upstream_.endpoints[i]) && !before.has(i);
+    for (const bool early : {false, true}) {
+        for (std::uint32_t i = 0; i < all.size(); ++i)
+            n += has_place(all[i]) && !before.has(i) && may_ask(all[i], now, early);
+        if (n > 0) break;
+    }
     return n;
 }
 
 bool chooser::is_up(std::uint32_t index) const noexcept {
-    return __atomic_load_n(&upstream_.endpoints[index].shared->abi.usable, __ATOMIC_RELAXED) != 0;
+    const endpoint& e = upstream_.endpoints[index];
+    return e.in && !e.health->down();
 }
 
 std::uint32_t chooser::ask(const std::uint32_t* candidates, std::size_t count, const tried& before,
@@ -177,8 +206,24 @@ plugin::services::handle_maker inner_balancers() {
     };
 }
 
-bool chooser::reserve(std::uint32_t index) noexcept {
+bool chooser::reserve(std::uint32_t index, net::instant now, std::uint32_t* trial) noexcept {
     const endpoint& e = upstream_.endpoints[index];
+    auto& health = *e.health;
+    *trial = PK_TRIAL_NONE;
+    if (!reserve_room(e)) return false;
+    if (!health.down()) return true;
+    if (health.begin_trial(now, false))
+        *trial = PK_TRIAL_DUE;
+    else if (early_ && upstream_.conf->try_all_down)
+        *trial = PK_TRIAL_FORCED;
+    else if (early_ && health.begin_trial(now, true))
+        *trial = PK_TRIAL_EARLY;
+    else
+        release(index);
+    return *trial != PK_TRIAL_NONE;
+}
+
+bool chooser::reserve_room(const endpoint& e) noexcept {
     if (!counts(e)) return true;
     std::uint32_t* at = &e.shared->abi.in_flight;
     if (e.connections_max == 0) {
@@ -199,6 +244,15 @@ void chooser::release(std::uint32_t index) noexcept {
     if (!counts(e)) return;
     const auto before = __atomic_fetch_sub(&e.shared->abi.in_flight, 1, __ATOMIC_RELAXED);
     if (before == e.connections_max) upstream_.out.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void chooser::outcome(const pk_attempt_facts& facts, std::uint32_t trial) {
+    for (const auto& source : upstream_.health) {
+        if (!source->hooks.outcome) continue;
+        const pk_health_outcome what{sizeof what, trial, source.get(), &facts};
+        plugin::call_marker mark(marker_, source->instance->number());
+        source->hooks.outcome(source->instance->self(), &what);
+    }
 }
 
 void chooser::keep(std::uint32_t index, connection* c) {

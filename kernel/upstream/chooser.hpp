@@ -37,12 +37,15 @@ public:
             std::uint64_t seed);
 
     // The index of an endpoint that was not tried yet, primaries before backups, or PK_NO_ENDPOINT.
-    // `stream` is the handle that the balancer may read the request by; `response_field` is what
-    // it may call meanwhile.
-    std::uint32_t pick(const tried& before, pk_stream* stream, response_field_fn response_field);
+    // One that is down but on trial counts as up. `stream` is the handle that the balancer may read
+    // the request by; `response_field` is what it may call meanwhile.
+    std::uint32_t pick(const tried& before, net::instant now, pk_stream* stream,
+                       response_field_fn response_field);
+    // Whether health kept the last pick, which found none, from finding one.
+    bool all_down() const noexcept { return all_down_; }
 
     // How many endpoints could be picked yet.
-    std::uint32_t left(const tried& before) const noexcept;
+    std::uint32_t left(const tried& before, net::instant now) const noexcept;
     // Whether it may be asked, limits aside.
     bool is_up(std::uint32_t index) const noexcept;
     // What may be sent once more, of this worker's requests.
@@ -51,10 +54,15 @@ public:
     // How an attempt at it ended, for balancers that ask.
     void result(std::uint32_t index, std::uint32_t cause, net::nanoseconds took);
 
-    // Counts a request at the endpoint where its limit or the balancer asks for it. False: it is
-    // full.
-    bool reserve(std::uint32_t index) noexcept;
+    // Counts a request at the endpoint that was just picked where its limit or the balancer asks
+    // for it, and begins its trial if it is down; *trial is PK_TRIAL_... False: it has become full,
+    // or its trial was taken.
+    bool reserve(std::uint32_t index, net::instant now, std::uint32_t* trial) noexcept;
     void release(std::uint32_t index) noexcept;
+
+    // The same for health sources that ask.
+    void outcome(const pk_attempt_facts& facts, std::uint32_t trial);
+    bool wants_outcomes() const noexcept { return upstream_.passive_health; }
 
     // Keeps a reusable connection within the upstream's pool limits.
     void keep(std::uint32_t index, connection* c);
@@ -70,6 +78,9 @@ private:
     struct choice_under_way;
     friend std::uint32_t pick_inner(const pk_inner_balancer* inner, const pk_pick* choice);
 
+    bool find_candidates(const tried& before, net::instant now, bool early);
+    bool may_ask(const endpoint& e, net::instant now, bool early) const noexcept;
+    bool reserve_room(const endpoint& e) noexcept;
     bool counts(const endpoint& e) const noexcept {
         return e.connections_max > 0 || (upstream_.balancer_needs & PK_BALANCER_IN_FLIGHT);
     }
@@ -87,6 +98,8 @@ private:
     std::vector<std::vector<std::int64_t>> words_;  // By balancer.
     std::vector<std::uint32_t> candidates_;
     retry_budget budget_;
+    bool early_ = false;  // The last pick found nobody up.
+    bool all_down_ = false;
 };
 
 // A balancer inside of another is reached through the kernel: this is what makes its handle.

@@ -70,7 +70,8 @@ void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer) 
 void publish(upstream& u) {
     u.abi_endpoints.clear();
     for (endpoint& e : u.endpoints) {
-        if (!e.backup && e.shared->abi.usable)
+        e.shared->abi.usable = e.in && !e.health->down() ? 1 : 0;
+        if (!e.backup && e.in)
             u.primaries.push_back(static_cast<std::uint32_t>(u.abi_endpoints.size()));
         pk_endpoint out{};
         out.address = http::to_str(e.key.address);

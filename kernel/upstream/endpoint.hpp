@@ -13,6 +13,8 @@
 #include "kernel/net/address.hpp"
 #include "kernel/net/transport.hpp"
 #include "kernel/plugin/instance.hpp"
+#include "kernel/upstream/endpoint_health.hpp"
+#include "kernel/upstream/health.hpp"
 #include "pkernel/abi/balancer.h"
 
 namespace pkernel::upstream {
@@ -38,9 +40,12 @@ struct endpoint {
     std::vector<socket_address> addresses;  // Tried in order. Never empty.
     std::uint32_t weight = 1;
     bool backup = false;
+    bool in = true;                     // By the config's `state`.
     std::uint64_t connections_max = 0;  // Requests at a time, of all workers; 0: no limit.
     // Goes on in the next generation if the endpoint does.
     std::shared_ptr<shared_counters> shared = std::make_shared<shared_counters>();
+    // Goes on in the next generation if the endpoint and the sources do.
+    std::shared_ptr<endpoint_health> health;
 };
 
 // A balancer of an upstream: its own, or one inside of another.
@@ -64,13 +69,17 @@ struct upstream {
     std::vector<balancer_use> balancers;             // The outermost first. None with one endpoint.
     std::uint32_t balancer_needs = 0;                // Of all of them.
 
+    std::vector<std::unique_ptr<health_source>> health;
+    bool passive_health = false;  // Some of them want to know how attempts ended.
+
     std::vector<pk_endpoint> abi_endpoints;
     pk_endpoints snapshot{};
     // Those that are candidates when nothing has happened: neither backup nor out by the config.
     std::vector<std::uint32_t> primaries;
-    // Endpoints out at the moment, full ones included, that the config has in: while there is
-    // none, a choice looks at no endpoint. [any], relaxed: a hint; `usable` and in_flight decide.
-    // One for all generations of the upstream, since endpoints' counters are, too.
+    // Endpoints out at the moment, down or full, that the config has in; a full one that is down
+    // counts twice. While there is none, a choice looks at no endpoint. [any], relaxed: a hint;
+    // what health and in_flight say decides. One for all generations of the upstream, since
+    // endpoints' counters and health are, too.
     const std::shared_ptr<counter> shared_out;
     counter& out;
 };

@@ -16,7 +16,7 @@ namespace {
 using std::chrono::nanoseconds;
 using namespace std::chrono_literals;
 
-constexpr nanoseconds delay_max = 2s;
+constexpr nanoseconds delay_max = 2s, doubled_max = 500ms;
 
 struct settings {
     std::vector<std::string_view> on;
@@ -43,7 +43,7 @@ constexpr auto schema = pk::schema<settings>(
     pk::duration("deadline", &settings::deadline, "Of all attempts to the response head; 0s: none.")
         .at_least(0),
     pk::duration("delay", &settings::delay,
-                 "Before the same endpoint is asked again; doubled each time, 2s at most.")
+                 "Before the same endpoint is asked again; doubled each time up to 500ms.")
         .at_least(0)
         .at_most(delay_max),
     pk::byte_size("body", &settings::body, "How long a request's body is kept for another attempt.")
@@ -91,7 +91,8 @@ public:
 
 private:
     nanoseconds pause(std::uint32_t attempt) const noexcept {
-        return std::min(conf_.delay * (std::int64_t{1} << std::min(attempt - 1, 20u)), delay_max);
+        return std::min(conf_.delay * (std::int64_t{1} << std::min(attempt - 1, 20u)),
+                        std::max(conf_.delay, doubled_max));
     }
     static nanoseconds total(const pk::attempt_facts& f) noexcept {
         return nanoseconds(static_cast<std::int64_t>(f.total_ns));

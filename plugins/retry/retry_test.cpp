@@ -68,13 +68,20 @@ BOOST_AUTO_TEST_CASE(another_endpoint_first_then_the_same_after_a_pause) {
     BOOST_TEST(plugin.failed(f).plan.delay_ns == 0u);
     f.others = 0;
     const std::pair<std::uint32_t, std::chrono::nanoseconds> pauses[] = {
-        {1, 100ms}, {2, 200ms}, {3, 400ms}, {5, 1600ms}, {6, 2s}, {15, 2s}};
+        {1, 100ms}, {2, 200ms}, {3, 400ms}, {4, 500ms}, {15, 500ms}};
     for (const auto& [attempt, pause] : pauses) {
         f.attempt = attempt;
         const auto a = plugin.failed(f);
         BOOST_TEST(a.verdict == +PK_ATTEMPT_SAME);
         BOOST_TEST(a.plan.delay_ns == ns(pause));
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_long_pause_stays_as_it_is) {
+    attempt_under_test plugin("tries: 16, delay: 2s");
+    auto f = plugin.facts(PK_FAIL_REFUSED, 9);
+    f.others = 0;
+    BOOST_TEST(plugin.failed(f).plan.delay_ns == ns(2s));
 }
 
 BOOST_AUTO_TEST_CASE(a_try_has_its_time_and_all_have_theirs) {

@@ -39,5 +39,10 @@ async function handle(req, res) {
 const server = http.createServer((req, res) => {
   handle(req, res).catch((error) => send(res, 400, { error: error.message }));
 });
+// As an application that is restarted well: what is under way is answered, then it ends.
+process.on('SIGTERM', () => {
+  server.close(() => process.exit(0));
+  server.closeIdleConnections();
+});
 server.keepAliveTimeout = Number(process.env.KEEP_ALIVE_MS || 5000);
 server.listen(Number(process.env.PORT || 0), '127.0.0.1', () => console.log(`listening ${server.address().port}`));

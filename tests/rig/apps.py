@@ -41,6 +41,12 @@ class NodeApp:
         with urllib.request.urlopen(request, timeout=10) as reply:
             return json.load(reply)
 
+    def terminate(self):
+        """SIGTERM; waits until it has ended."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(10)
+        self.process.stdout.close()
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)

@@ -13,6 +13,7 @@
 #include <pkernel/codec.hpp>
 #include <pkernel/detail/note_section.hpp>
 #include <pkernel/handler.hpp>
+#include <pkernel/health.hpp>
 #include <pkernel/http_filter.hpp>
 #include <pkernel/log.hpp>
 #include <pkernel/services.hpp>

@@ -182,6 +182,8 @@ pk_status record(fake_host& host, fake_stream* parent, const pk_subrequest& what
     r.id = host.next_id++;
     r.flags = what.flags;
     r.upstream = view(what.upstream);
+    r.endpoint = view(what.endpoint);
+    r.endpoint_port = what.endpoint_port;
     r.method = view(what.method);
     r.authority = view(what.authority);
     r.target = view(what.target);

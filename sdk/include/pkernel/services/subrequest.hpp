@@ -26,10 +26,62 @@ struct subrequest {
     std::chrono::nanoseconds timeout = {};  // Zero: that of the upstream.
 };
 
+// A request to one endpoint of an upstream, whatever its state, from a worker's instance: a probe.
+struct probe {
+    std::string_view upstream;
+    std::string_view endpoint;        // Its address.
+    std::uint32_t port = 0;           // 0: the endpoint's own.
+    bool connect_only = false;        // Nothing is sent, and there is no head.
+    std::string_view authority = {};  // Empty: the endpoint's address.
+    std::string_view target = "/";
+    std::uint64_t body_limit = 1 << 20;
+    std::chrono::nanoseconds timeout = {};  // Zero: that of the upstream.
+};
+
 class subrequests {
 public:
     explicit subrequests(const host& h)
-        : table_(&h.required<pk_subrequest_service>(PK_SUBREQUEST_ID)) {}
+        : host_(h.raw()), table_(&h.required<pk_subrequest_service>(PK_SUBREQUEST_ID)) {}
+
+    // [worker] From worker_init on. The receiver has no stream, must not throw, and lives until its
+    // end, which always comes (PK_END_SHUTDOWN before worker_exit), unless it is cancelled:
+    //     void head(uint32_t status, field_list)    optional
+    //     uint64_t data(pk::data)                   optional; bytes taken
+    //     void end(uint32_t cause)
+    template <class Receiver>
+    [[nodiscard]] pk_status start_on_worker(const probe& what, Receiver& to,
+                                            std::uint64_t* id = nullptr) const noexcept {
+        pk_subrequest raw{};
+        raw.size = sizeof raw;
+        raw.flags = what.connect_only ? +PK_SUB_CONNECT : 0u;
+        raw.upstream = str(what.upstream);
+        raw.method = str("GET");
+        raw.authority = str(what.authority);
+        raw.target = str(what.target);
+        raw.fields = {nullptr, 0, sizeof(pk_field)};
+        raw.body = {nullptr, 0, sizeof(pk_slice)};
+        raw.body_limit = what.body_limit;
+        raw.timeout_ns = static_cast<std::uint64_t>(what.timeout.count());
+        raw.endpoint = str(what.endpoint);
+        raw.endpoint_port = what.port;
+        raw.arg = &to;
+        if constexpr (requires { &Receiver::head; }) {
+            raw.head = [](pk_stream*, void* r, std::uint32_t code, pk_field_view f) noexcept {
+                static_cast<Receiver*>(r)->head(code, field_list(f));
+            };
+        }
+        if constexpr (requires { &Receiver::data; }) {
+            raw.data = [](pk_stream*, void* r, const pk_slice_view* d) noexcept -> std::uint64_t {
+                return static_cast<Receiver*>(r)->data(pk::data(*d));
+            };
+        }
+        raw.end = [](pk_stream*, void* r, std::uint32_t cause, pk_field_view) noexcept {
+            static_cast<Receiver*>(r)->end(cause);
+        };
+        std::uint64_t unused = 0;
+        return table_->start_on_worker(host_, &raw, id == nullptr ? &unused : id);
+    }
+    void cancel_on_worker(std::uint64_t id) const noexcept { table_->cancel_on_worker(host_, id); }
 
     // `Plugin` is the class that the stream belongs to. `to` must live until end() or stream_end.
     // PK_NO_MEMORY: eight run already, or they nest too deep.
@@ -84,6 +136,7 @@ private:
         };
     }
 
+    const pk_host* host_;
     const pk_subrequest_service* table_;
 };
 

@@ -15,6 +15,7 @@
 #include <pkernel/testing/balancer.hpp>
 #include <pkernel/testing/codec.hpp>
 #include <pkernel/testing/exchange.hpp>
+#include <pkernel/testing/health.hpp>
 #include <pkernel/testing/host.hpp>
 #include <pkernel/testing/log.hpp>
 #include <pkernel/testing/plugin.hpp>

@@ -25,7 +25,8 @@ class fake_stream;
 struct asked {
     std::uint64_t id = 0;
     std::uint32_t flags = 0;
-    std::string upstream, method, authority, target, body;
+    std::string upstream, endpoint, method, authority, target, body;
+    std::uint32_t endpoint_port = 0;
     std::vector<std::pair<std::string, std::string>> fields;
     std::uint64_t body_limit = 0;
     std::chrono::nanoseconds timeout{};
