@@ -70,6 +70,7 @@ enum class code : std::uint16_t {
     listener_address = 318,
     duplicate_endpoint = 319,
     unreachable_route = 320,  // the router's
+    upgrade_of_handler = 321,
 
     plugin_missing = 401,
     plugin_refused = 402,

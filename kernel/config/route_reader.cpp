@@ -54,6 +54,11 @@ void model_reader::route(const value& v, const value& defaults, std::size_t inde
     r.match = match(child(v, "match"), m);
     chain(v, defaults, r);
     end(v, defaults, r, m);
+    if (const value& upgrade = child(v, "upgrade"); given(upgrade) && r.handler) {
+        error(code::upgrade_of_handler, upgrade,
+              "route " + in_quotes(r.label) +
+                  " answers by a handler; 'upgrade' is for routes that forward");
+    }
     r.timeouts = {timeout(v, defaults, "send"),        timeout(v, defaults, "response"),
                   timeout(v, defaults, "stall"),       timeout(v, defaults, "body_stall"),
                   timeout(v, defaults, "write_stall"), timeout(v, defaults, "tunnel_idle")};

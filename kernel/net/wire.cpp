@@ -43,7 +43,7 @@ io_result wire::fill(base::input_buffer& in, bool& readable, bool& peer_closed) 
 }
 
 bool wire::outlast(bool& readable, std::uint64_t& so_far, std::uint64_t most) noexcept {
-    if (!wrote_last_) wrote_last_ = end_writing();
+    end_writing();
     char nowhere[16 * 1024];
     while (readable) {
         const auto r = receive(nowhere, sizeof nowhere);
@@ -58,9 +58,10 @@ bool wire::outlast(bool& readable, std::uint64_t& so_far, std::uint64_t most) no
 }
 
 bool wire::end_writing() noexcept {
+    if (wrote_last_) return true;
     if (session_ && !session_->close_write()) return false;
     ::shutdown(fd_, SHUT_WR);
-    return true;
+    return wrote_last_ = true;
 }
 
 void wire::close(bool with_reset) noexcept {

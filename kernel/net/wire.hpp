@@ -62,6 +62,9 @@ public:
     // No more is written from here on; what still comes is thrown away, `most` bytes of it in all,
     // counted in `so_far`. False: that is over, for the peer has ended or sent too much.
     bool outlast(bool& readable, std::uint64_t& so_far, std::uint64_t most) noexcept;
+    // No more is written: the transport's goodbye, if it has one, and FIN; reading goes on. False:
+    // the goodbye waits for the fd, ask again.
+    bool end_writing() noexcept;
     void close(bool with_reset) noexcept;
 
     // True when the peer has closed, or has sent something, on a connection that should be silent.
@@ -75,9 +78,6 @@ public:
     }
 
 private:
-    // False: the transport's goodbye waits for the fd; ask again.
-    bool end_writing() noexcept;
-
     int fd_;
     bool wrote_last_ = false;
     std::unique_ptr<net::session> session_;

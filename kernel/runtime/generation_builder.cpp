@@ -333,6 +333,20 @@ private:
         return p;
     }
 
+    std::shared_ptr<stream::tunnel_plan> tunnel(const use_ptr& use) {
+        auto& made = tunnels_[use.get()];
+        if (made) return made;
+        made = std::make_shared<stream::tunnel_plan>();
+        made->instance = by_use_.at(use.get());
+        made->hooks = made->instance->table<pk_tunnel>();
+        std::uint32_t count = 0;
+        const auto list = made->hooks.protocols;
+        const pk_str* first = list ? list(made->instance->self(), &count) : nullptr;
+        for (std::uint32_t i = 0; i < count; ++i)
+            made->protocols.emplace_back(http::to_view(first[i]));
+        return made;
+    }
+
     void make_routes() {
         for (const config::route& c : conf_->routes) {
             auto r = std::make_unique<stream::route_plan>();
@@ -346,6 +360,7 @@ private:
             }
             r->logs = logs(c.logs);
             if (c.forward) {
+                for (const use_ptr& use : c.upgrade) r->upgrades.push_back(tunnel(use));
                 r->upstream = *c.forward;
                 r->exchange = exchange_limits(conf_->upstreams[*c.forward], c);
                 r->attempts = attempts(conf_->upstreams[*c.forward], c);
@@ -424,6 +439,7 @@ private:
     std::map<const config::plugin_use*, instance_ptr> by_use_;
     std::map<std::uint32_t, std::vector<std::pair<std::uint32_t, std::uint32_t>>> offered_;
     std::map<const config::plugin_use*, std::shared_ptr<stream::filter_plan>> filters_;
+    std::map<const config::plugin_use*, std::shared_ptr<stream::tunnel_plan>> tunnels_;
     std::map<const config::plugin_use*, std::shared_ptr<stream::log_plan>> logs_;
     std::map<const config::plugin_use*, std::shared_ptr<stream::attempt_use>> attempts_;
 };

@@ -16,6 +16,7 @@
 #include "pkernel/abi/subrequest.h"
 #include "pkernel/abi/timer.h"
 #include "pkernel/abi/transport.h"
+#include "pkernel/abi/tunnel.h"
 #include "pkernel/abi/variables.h"
 #include "pkernel/abi/waker.h"
 
@@ -55,7 +56,8 @@ std::string plugins_dir(const command_line& line) {
 
 const std::vector<std::string>& extension_points() {
     static const std::vector<std::string> all{PK_HTTP_FILTER_ID, PK_HANDLER_ID,   PK_BALANCER_ID,
-                                              PK_LOG_ID,         PK_TRANSPORT_ID, PK_CODEC_ID};
+                                              PK_LOG_ID,         PK_TRANSPORT_ID, PK_CODEC_ID,
+                                              PK_TUNNEL_ID};
     return all;
 }
 
@@ -63,8 +65,9 @@ plugin::host_abi kernel_abi() {
     plugin::host_abi abi;
     abi.build_id = version_text;
     abi.offers = extension_points();
-    for (const char* service : {PK_LOGGER_ID, PK_CLOCK_ID, PK_METRICS_ID, PK_TIMER_ID, PK_WAKER_ID,
-                                PK_OFFLOAD_ID, PK_SUBREQUEST_ID, PK_VARIABLES_ID})
+    for (const char* service :
+         {PK_LOGGER_ID, PK_CLOCK_ID, PK_METRICS_ID, PK_TIMER_ID, PK_WAKER_ID, PK_OFFLOAD_ID,
+          PK_SUBREQUEST_ID, PK_VARIABLES_ID, PK_TUNNEL_SERVICE_ID})
         abi.offers.emplace_back(service);
     return abi;
 }

@@ -161,8 +161,9 @@ void worker::drain() {
     draining_ = context_.draining = true;
     for (const auto& a : acceptors_) a->finish();
     acceptors_.clear();
+    context_.drain_ends = loop_.now() + drain_max;
     connections_.for_each([](stream::client_connection& c) { c.drain(drain_grace); });
-    drain_limit_.arm(loop_.timers(), loop_.now() + drain_max);
+    drain_limit_.arm(loop_.timers(), context_.drain_ends);
     end_if_drained();
 }
 

@@ -58,6 +58,10 @@ struct context {
     std::unique_ptr<offload_port> offload;  // Null while there is no pool, and after the end.
     std::shared_ptr<site> current;
     bool draining = false;
+    net::instant drain_ends{};  // While draining: what is left then is killed.
+    net::nanoseconds drain_left() const noexcept {
+        return draining ? drain_ends - loop.now() : net::nanoseconds(0);
+    }
     // As this worker knows it. The counts are of what it has caused.
     base::memory_level memory = base::memory_level::normal;
     std::uint64_t refused_for_memory = 0;

@@ -26,6 +26,8 @@ struct response_out {
     bool has_body;        // False: HEAD, 204, 304 and the like, whatever `length` says.
 };
 
+// A head with status 101 begins a tunnel: the data and the end that follow are the origin's side of
+// it, and what the client sends is the client's, till both have ended (stream::tunnelling).
 // Takes the response, in order: informational*, head, data*, end; or abort at any point. All take
 // everything; how much waits to go out is told by queued().
 class downstream {
@@ -41,6 +43,8 @@ public:
     virtual base::block_account* account() const noexcept { return nullptr; }
     // The response cannot be completed: what was sent must be seen to be cut.
     virtual void abort(base::end_reason why) = 0;
+    // Of a tunnel: the client's side has gone to the origin, with its FIN.
+    virtual void request_sent() {}
     // More of the request's body is wanted.
     virtual void resume_request() = 0;
     // The client may be told to send its body (RFC 9110 10.1.1). Idempotent.

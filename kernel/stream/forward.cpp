@@ -91,11 +91,13 @@ void forward::send_head() {
     const auto& u = *chooser_->of().conf;
     const auto size = http::head_size_bound(
         stream_.head.headers, r.method.size + r.path.size + r.query.size + r.authority.size +
-                                  (u.host ? u.host->size() : 0) + in.via.size() + 128);
+                                  (u.host ? u.host->size() : 0) + in.via.size() +
+                                  stream_.upgrade().size() + 160);
     const auto block = base::block_ref::adopt(in.blocks.take_sized(size, stream_.account()));
     const auto used = write_head(block->data(), block->capacity);
-    conn_->begin(*this, {&stream_.route()->exchange, &stream_.response, &stream_.response_trailers,
-                         stream_.account(), r.method_id == PK_METHOD_HEAD, false});
+    conn_->begin(*this,
+                 {&stream_.route()->exchange, &stream_.response, &stream_.response_trailers,
+                  stream_.account(), r.method_id == PK_METHOD_HEAD, false, stream_.upgrade()});
     conn_->send(base::slice(block->data(), used, block.get()));
     while (!waiting_.empty()) send_body(waiting_.pop());
     if (ended_) finish_request();
@@ -124,6 +126,10 @@ std::size_t forward::write_head(char* at, std::size_t capacity) {
         out.text(stream_.from().version());
         out.text(std::string_view(stream_.in().via).substr(stream_.in().via.find(' ')));
         out.text("\r\n");
+    }
+    if (const auto protocol = stream_.upgrade(); !protocol.empty()) {
+        out.field("Connection", "Upgrade");
+        out.field("Upgrade", protocol);
     }
     chunked_ = (r.flags & PK_REQUEST_HAS_BODY) && r.content_length < 0;
     if (chunked_) out.text("Transfer-Encoding: chunked\r\n");
@@ -202,6 +208,10 @@ void forward::on_response_head(const http::framing& framing) {
     std::int64_t length = -1;
     if (framing.kind == http::body_kind::length) length = static_cast<std::int64_t>(framing.length);
     http::normalise_length(f, framing, stream_.response.status);
+    if (stream_.response.status == 101) {
+        end_attempt(PK_FAIL_NONE);  // How long the tunnel lasts says nothing of it.
+        chunked_ = ended_ = false;
+    }
     for (std::size_t i = 0; i < picked_count_; ++i) {
         const pk_field& p = picked_fields_[i];
         f.append(http::to_view(p.name), http::to_view(p.value), p.id);
@@ -214,6 +224,7 @@ void forward::on_response_data(base::slice data) {
 }
 
 void forward::on_response_end(const http::fields&) {
+    if (stream_.tunnelling()) return stream_.response_end();  // The other direction may go on.
     http::remove_forbidden_trailers(stream_.response_trailers);
     if (!stream_.response_trailers.empty())
         stream_.pin(base::block_ref::share(conn_->head_block()));
@@ -229,6 +240,7 @@ void forward::on_response_end(const http::fields&) {
 }
 
 void forward::on_send_drained() {
+    if (conn_->write_ended()) return stream_.from().request_sent();
     stream_.request_drained();
 }
 
@@ -276,7 +288,7 @@ void forward::response_drained() {
         conn_->resume_reading();
 }
 
-void forward::cancel() noexcept {
+void forward::cancel(bool with_reset) noexcept {
     running_ = false;
     end_attempt(PK_FAIL_CANCELLED);
     continue_timer_.cancel();
@@ -286,7 +298,7 @@ void forward::cancel() noexcept {
     scratch_.reset();
     splice_.end();
     release();
-    if (conn_) std::exchange(conn_, nullptr)->abandon();
+    if (conn_) std::exchange(conn_, nullptr)->abandon(with_reset);
 }
 
 void forward::reset() noexcept {

@@ -54,8 +54,10 @@ public:
     std::size_t queued() const noexcept { return waiting_.bytes() + (conn_ ? conn_->queued() : 0); }
     std::size_t held() const noexcept { return waiting_.held() + (conn_ ? conn_->held() : 0); }
     void response_drained();
+    // Of a tunnel: the client's side has gone to the origin, with its FIN.
+    bool tunnel_sent() const noexcept { return conn_ && conn_->write_ended(); }
     // Ends it without a word to the stream: the client is gone, or was answered otherwise.
-    void cancel() noexcept;
+    void cancel(bool with_reset = false) noexcept;
     void reset() noexcept;
 
     // For the record.

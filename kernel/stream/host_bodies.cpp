@@ -7,6 +7,7 @@
 #include "kernel/stream/host_calls.hpp"
 #include "kernel/stream/lent_memory.hpp"
 #include "kernel/stream/stream.hpp"
+#include "kernel/stream/tunnel.hpp"
 
 namespace pkernel::stream {
 
@@ -108,7 +109,8 @@ void host_calls::resume(pk_stream* h, std::uint32_t direction) {
 pk_status host_calls::transform(pk_stream* h, std::uint32_t direction, std::int64_t length) {
     slot& s = slot::of(h);
     stream& o = *s.owner;
-    if (direction > PK_RESPONSE || !s.filter || length < -1) return PK_INVALID;
+    if (direction > PK_RESPONSE || s.handler || !s.has_plugin() || length < -1) return PK_INVALID;
+    if (s.tunnel || o.response.status == 101) return tunnel::transform(s, direction);
     if (!held_here(s, static_cast<int>(direction))) return PK_WRONG_STATE;
     s.sides[direction].transforms = true;
     o.ensure_stage(s, static_cast<int>(direction));
@@ -123,13 +125,22 @@ pk_status host_calls::transform(pk_stream* h, std::uint32_t direction, std::int6
     return PK_OK;
 }
 
+// Whether bytes in that direction are this handle's to send.
+bool host_calls::has_output(const slot& s, std::uint32_t direction) noexcept {
+    const stream& o = *s.owner;
+    const auto& side = s.sides[direction];
+    if (o.ended_ || side.finished) return false;
+    if (direction == PK_RESPONSE && o.responder_ == &s) return true;
+    if (s.out) return false;
+    if (!s.tunnel) return side.transforms;
+    return o.tunnelling() && side.interest && side.at && !side.at->end_done;
+}
+
 pk_status host_calls::may_emit(slot& s, std::uint32_t direction, std::uint64_t size) {
     stream& o = *s.owner;
     if (direction > PK_RESPONSE) return PK_INVALID;
     auto& side = s.sides[direction];
-    const bool responds = direction == PK_RESPONSE && o.responder_ == &s;
-    if (o.ended_ || side.finished || (!responds && (s.out || !side.transforms)))
-        return PK_WRONG_STATE;
+    if (!has_output(s, direction)) return PK_WRONG_STATE;
     side.wants_drained = true;
     o.drains_ = true;
     const bool full =
@@ -197,12 +208,11 @@ pk_status host_calls::emit_slices(pk_stream* h, std::uint32_t direction, pk_slic
 pk_status host_calls::emit_owned(pk_stream* h, std::uint32_t direction, pk_str bytes,
                                  std::uint32_t flags, void (*unused)(void*), void* arg) {
     slot& s = slot::of(h);
-    if (!unused || (!s.filter && !s.handler)) return PK_INVALID;
+    if (!unused || !s.has_plugin()) return PK_INVALID;
     if (const auto bad = may_emit(s, direction, bytes.size); bad != PK_OK) return bad;
     stream& o = *s.owner;
-    const auto& instance = *(s.filter ? s.filter->instance : s.handler->instance);
     put(s, direction,
-        o.context_.lent->lend(http::to_view(bytes), unused, arg, instance.number(), o.site_));
+        o.context_.lent->lend(http::to_view(bytes), unused, arg, s.instance()->number(), o.site_));
     if (flags & PK_DATA_FLUSH) flush_after(s, direction);
     return PK_OK;
 }
@@ -217,9 +227,8 @@ pk_status host_calls::finish(pk_stream* h, std::uint32_t direction, pk_field_vie
     stream& o = *s.owner;
     if (direction > PK_RESPONSE || !legal_fields(trailers)) return PK_INVALID;
     auto& side = s.sides[direction];
+    if (!has_output(s, direction)) return PK_WRONG_STATE;
     const bool responds = direction == PK_RESPONSE && o.responder_ == &s;
-    if (o.ended_ || side.finished || (!responds && (s.out || !side.transforms)))
-        return PK_WRONG_STATE;
     side.finished = true;
     auto& all = direction == PK_REQUEST ? o.request_trailers : o.response_trailers;
     all.clear();
@@ -264,6 +273,7 @@ pk_status host_calls::collect(pk_stream* h, std::uint32_t direction, std::uint64
     if (direction > PK_RESPONSE) return PK_INVALID;
     if (overflow == PK_OVERFLOW_SPILL) return PK_UNSUPPORTED;
     if (overflow > PK_OVERFLOW_STREAM) return PK_INVALID;
+    if (s.tunnel || o.response.status == 101) return PK_WRONG_STATE;
     const bool here =
         s.handler ? direction == PK_REQUEST && !s.out : held_here(s, static_cast<int>(direction));
     if (!here) return PK_WRONG_STATE;

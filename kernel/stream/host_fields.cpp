@@ -198,7 +198,7 @@ std::uint32_t host_calls::status(pk_stream* h) {
 pk_status host_calls::set_status(pk_stream* h, std::uint32_t status) {
     slot& s = slot::of(h);
     if (status < 200 || status > 599) return PK_INVALID;
-    if (!held_here(s, PK_RESPONSE)) return PK_WRONG_STATE;
+    if (!held_here(s, PK_RESPONSE) || s.owner->response.status == 101) return PK_WRONG_STATE;
     s.owner->response.status = static_cast<std::uint16_t>(status);
     return PK_OK;
 }

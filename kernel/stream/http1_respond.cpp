@@ -27,6 +27,7 @@ void http1_server::send_continue() {
 
 void http1_server::send_head(const response_out& head) {
     const bool old = (stream_->request.flags & PK_REQUEST_HTTP10) != 0;
+    const bool switches = head.status == 101;
     continued_ = responding_ = true;
     watch_for_gone();
     chunked_ = head.has_body && head.length < 0 && !old;
@@ -35,16 +36,20 @@ void http1_server::send_head(const response_out& head) {
     if (chunked_ || until_close_) response_left_ = -1;
     // An error answered before the upload's end: the rest of it is not worth reading.
     const bool early = phase_ == phase::body && head.status >= 400;
-    if (until_close_ || context_.last_requests() || early) keep_ = false;
+    if (until_close_ || context_.last_requests() || early || switches) keep_ = false;
+    if (switches) begin_tunnel();
 
-    const auto size = http::head_size_bound(*head.fields, 160);
+    const auto size = http::head_size_bound(*head.fields, 160 + stream_->upgrade().size());
     const auto block = base::block_ref::adopt(context_.blocks.take_sized(size, account_));
     http::head_writer out(block->data(), block->capacity);
     out.text(http::status_line(head.status));
     out.fields_of(*head.fields);
     if (!head.fields->has(PK_FIELD_DATE)) out.field("Date", context_.http_date());
     if (chunked_) out.text("Transfer-Encoding: chunked\r\n");
-    if (!keep_)
+    if (switches) {
+        out.text("Connection: Upgrade\r\n");
+        out.field("Upgrade", stream_->upgrade());
+    } else if (!keep_)
         out.text("Connection: close\r\n");
     else if (old)
         out.text("Connection: keep-alive\r\n");
@@ -99,8 +104,9 @@ void http1_server::send_end(const http::fields& trailers) {
     context_.loop.defer(*this);
 }
 
-void http1_server::abort(base::end_reason) {
+void http1_server::abort(base::end_reason why) {
     aborted_ = true;
+    cut_hard_ = why.cause == PK_END_ORIGIN_ABORT;
     keep_ = false;
     context_.loop.defer(*this);
 }
@@ -109,6 +115,7 @@ void http1_server::run_deferred() {
     if (phase_ == phase::closed) return;
     flush();
     if (phase_ == phase::closed || !stream_) return;
+    if (phase_ == phase::tunnel && !aborted_) return tunnel_writes();
     if (out_.empty() && (response_done_ || aborted_)) return complete();
     if (phase_ == phase::body) proceed();
 }

@@ -49,11 +49,14 @@ void http1_server::on_io(std::uint32_t events) {
     if (events & net::io_writable) writable_ = true;
     if (events & (net::io_readable | net::io_peer_closed)) readable_ = true;
     if (events & net::io_peer_closed) peer_closed_ = true;
-    if (events & net::io_broken) {
+    // Half-closed both ways looks like a hang-up, too: only an error is one.
+    const bool broken = events & net::io_broken;
+    if (broken && (phase_ != phase::tunnel || net::connect_error(wire_.fd()) != 0)) {
         if (stream_) end_stream({PK_END_CLIENT_ABORT, "client_reset"});
         return close(false);
     }
-    if ((!out_.empty() || splice_waits_) && writable_) context_.loop.defer(*this);
+    const bool ends = phase_ == phase::tunnel && response_done_ && !fin_sent_;
+    if ((!out_.empty() || splice_waits_ || ends) && writable_) context_.loop.defer(*this);
     if (phase_ == phase::lingering) return discard();
     if (events & net::io_peer_closed) watch_for_gone();
     if (readable_) proceed();
@@ -72,17 +75,22 @@ void http1_server::proceed() {
             if (!stream_->wants_request()) break;
             if ((in_.empty() || need_more_) && !fill()) break;
             need_more_ = !take_body();
-        } else {
+        } else if (phase_ != phase::tunnel || !take_tunnel()) {
             break;
         }
     }
     proceeding_ = false;
-    if (phase_ == phase::body || phase_ == phase::idle) in_.release_if_empty();
+    if (phase_ == phase::body || phase_ == phase::idle || phase_ == phase::tunnel)
+        in_.release_if_empty();
 }
 
 bool http1_server::make_room() {
     if (phase_ == phase::body && in_.empty()) {
         in_.renew(framing_.kind == http::body_kind::chunked || left_ > 4096);
+        return true;
+    }
+    if (phase_ == phase::tunnel) {
+        in_.renew(large_);
         return true;
     }
     return in_.extend(listener().head_limits.head_max + 1);
@@ -113,6 +121,10 @@ bool http1_server::fill() {
 }
 
 void http1_server::peer_ended() {
+    if (phase_ == phase::tunnel) {
+        fin_seen_ = true;
+        return stream_->request_end();
+    }
     if (stream_) end_stream({PK_END_CLIENT_ABORT, "client_closed"});
     close(false);
 }
@@ -259,6 +271,7 @@ void http1_server::body_complete() {
 }
 
 void http1_server::resume_request() {
+    if (phase_ == phase::tunnel) return context_.loop.defer(*this);
     if (phase_ != phase::body) return;
     if (timing_ == reading::body) {
         window_in_ = 0;
@@ -283,6 +296,7 @@ void http1_server::complete() {
     stream* s = std::exchange(stream_, nullptr);
     s->finish();
     context_.free_stream(s);
+    if (phase_ == phase::tunnel && (!cut || cut_hard_)) return close(cut && !fin_sent_);
     if (cut) return until_close_ ? close(true) : linger();
     if (!keep_ || !whole || context_.draining || draining_) {
         // Unread bytes would turn the close into a reset that could overtake the answer.
@@ -367,6 +381,7 @@ void http1_server::drain(net::nanoseconds grace) {
     if (draining_ || phase_ == phase::closed) return;
     draining_ = true;
     if (phase_ == phase::idle) time_reading(reading::idle, grace);
+    if (phase_ == phase::tunnel) stream_->drain_tunnel(context_.drain_left());
 }
 
 void http1_server::time_reading(reading what, net::nanoseconds after) {

@@ -47,7 +47,7 @@ public:
     void on_io(std::uint32_t events) override;
 
 private:
-    enum class phase : std::uint8_t { idle, head, body, waiting, lingering, closed };
+    enum class phase : std::uint8_t { idle, head, body, waiting, tunnel, lingering, closed };
     enum class reading : std::uint8_t { none, head, idle, body, gone, linger };
 
     void send_informational(std::uint32_t status, const http::fields& fields) override;
@@ -59,6 +59,7 @@ private:
     base::block_account* account() const noexcept override { return account_; }
     void abort(base::end_reason why) override;
     void resume_request() override;
+    void request_sent() override { context_.loop.defer(*this); }
     int splice_target() noexcept override;
     void spliced(std::uint64_t n) override;
     void splice_waits() override;
@@ -75,6 +76,9 @@ private:
     void head_complete(std::size_t used);
     void refuse(const http::parse_fault& fault);
     bool take_body();
+    void begin_tunnel();
+    bool take_tunnel();
+    void tunnel_writes();
     bool take_chunked();
     bool take_trailers();
     void body_complete();
@@ -116,9 +120,13 @@ private:
     bool responding_ = false;  // Its head has been sent.
     bool response_done_ = false;
     bool aborted_ = false;
+    bool cut_hard_ = false;  // The origin was: a tunnel's client sees it so.
     bool continued_ = false;
     bool draining_ = false;
     bool splice_waits_ = false;
+    bool large_ = false;     // A tunnel's last read filled its block.
+    bool fin_seen_ = false;  // Of a tunnel, as
+    bool fin_sent_ = false;
     stream* stream_ = nullptr;
     base::block_account* const account_;
     base::input_buffer in_;

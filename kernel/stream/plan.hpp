@@ -21,6 +21,7 @@
 #include "pkernel/abi/http_filter.h"
 #include "pkernel/abi/log.h"
 #include "pkernel/abi/request.h"
+#include "pkernel/abi/tunnel.h"
 
 namespace pkernel::stream {
 
@@ -34,6 +35,12 @@ struct filter_plan {
 struct handler_plan {
     pk_handler hooks;
     std::shared_ptr<plugin::instance> instance;
+};
+
+struct tunnel_plan {
+    pk_tunnel hooks;
+    std::shared_ptr<plugin::instance> instance;
+    std::vector<std::string> protocols;  // As in Upgrade; never empty.
 };
 
 struct log_plan {
@@ -97,6 +104,7 @@ struct route_plan {
     const config::route* conf = nullptr;
     std::string label;
     std::vector<std::shared_ptr<filter_plan>> filters;
+    std::vector<std::shared_ptr<tunnel_plan>> upgrades;
     std::shared_ptr<handler_plan> handler;  // Or:
     std::uint32_t upstream = 0;             // Index into generation::upstreams.
     upstream::exchange_limits

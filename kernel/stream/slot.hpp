@@ -1,4 +1,5 @@
-// One filter or handler on one stream: the handle that its plugin holds, and where it stands.
+// One filter, handler or tunnel on one stream: the handle that its plugin holds, and where it
+// stands.
 
 #pragma once
 
@@ -43,7 +44,8 @@ struct slot {
     pk_stream handle{};  // First: the handle is the slot.
     stream* owner = nullptr;
     const filter_plan* filter = nullptr;       // Or
-    const handler_plan* handler = nullptr;     // or neither: a handle that only reads...
+    const handler_plan* handler = nullptr;     // or
+    const tunnel_plan* tunnel = nullptr;       // or none of them: a handle that only reads...
     const plugin::instance* reader = nullptr;  // ...for this one, if for any.
     std::uint16_t index = 0;
     bool began = false;  // Its headers hook was called, or it has none and the head passed:
@@ -53,6 +55,8 @@ struct slot {
     std::uint32_t waker = UINT32_MAX;  // Its place in the worker's table.
     std::uint64_t emitted = 0;         // In the running callback.
     slot_timer* timers = nullptr;
+
+    bool has_plugin() const noexcept { return filter || handler || tunnel; }
 
     struct side {
         stage* at = nullptr;
@@ -68,12 +72,16 @@ struct slot {
         std::uint32_t overflow = 0;
         std::uint64_t collect_limit = 0;
         std::uint32_t complete = 1;
+        std::uint32_t interest = 0;  // Of a tunnel.
     };
     side sides[2];
 
     // Null: of a handle that only reads, for nobody.
     const plugin::instance* instance() const noexcept {
-        return filter ? filter->instance.get() : handler ? handler->instance.get() : reader;
+        return filter    ? filter->instance.get()
+               : handler ? handler->instance.get()
+               : tunnel  ? tunnel->instance.get()
+                         : reader;
     }
     static slot& of(pk_stream* s) noexcept { return *reinterpret_cast<slot*>(s); }
 };

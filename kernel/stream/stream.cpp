@@ -10,6 +10,7 @@
 #include "kernel/stream/record.hpp"
 #include "kernel/stream/stream_call.hpp"
 #include "kernel/stream/subrequest.hpp"
+#include "kernel/stream/tunnel.hpp"
 #include "kernel/stream/waker_table.hpp"
 
 namespace pkernel::stream {
@@ -120,7 +121,9 @@ bool stream::find_route() {
 void stream::attach(const route_plan& r, std::uint16_t keep) {
     route_ = &r;
     request.route = http::to_str(r.label);
-    const auto most = keep + r.filters.size() + (r.handler ? 1 : 0);
+    const tunnel_plan* upgrade = tunnel_for(r);
+    tunnel_slot_ = nullptr;
+    const auto most = keep + r.filters.size() + (r.handler ? 1 : 0) + (upgrade ? 1 : 0);
     if (most == 0) {
         slot_count_ = filter_count_ = 0;
         return;
@@ -134,12 +137,19 @@ void stream::attach(const route_plan& r, std::uint16_t keep) {
         for (std::uint16_t i = 0; i < keep; ++i)
             seen = seen || slots[i]->filter->instance == f->instance;
         if (seen) continue;
-        slots[n] = make_slot(f.get(), nullptr, n);
+        slots[n] = make_slot(*f->instance, f->hooks.state_size, n);
+        slots[n]->filter = f.get();
         ++n;
     }
     filter_count_ = n;
     if (r.handler) {
-        slots[n] = make_slot(nullptr, r.handler.get(), n);
+        slots[n] = make_slot(*r.handler->instance, r.handler->hooks.state_size, n);
+        slots[n]->handler = r.handler.get();
+        ++n;
+    }
+    if (upgrade) {
+        tunnel_slot_ = slots[n] = make_slot(*upgrade->instance, upgrade->hooks.state_size, n);
+        tunnel_slot_->tunnel = upgrade;
         ++n;
     }
     slots_ = slots;
@@ -148,18 +158,16 @@ void stream::attach(const route_plan& r, std::uint16_t keep) {
     if ((r.interest & looks) || r.handler) build_stages(request_, keep, slot_count_, 1);
 }
 
-slot* stream::make_slot(const filter_plan* f, const handler_plan* h, std::uint16_t index) {
+slot* stream::make_slot(const plugin::instance& of, std::uint32_t state_size,
+                        std::uint16_t index) {
     slot* s = arena.make<slot>();
     s->owner = this;
-    s->filter = f;
-    s->handler = h;
     s->index = index;
     s->handle.api = host_calls::table();
-    s->handle.instance = f ? f->instance->self() : h->instance->self();
-    const auto size = f ? f->hooks.state_size : h->hooks.state_size;
-    if (size) {
-        s->handle.state = arena.allocate(size);
-        std::memset(s->handle.state, 0, size);
+    s->handle.instance = of.self();
+    if (state_size) {
+        s->handle.state = arena.allocate(state_size);
+        std::memset(s->handle.state, 0, state_size);
     }
     return s;
 }
@@ -179,7 +187,8 @@ void stream::abort(base::end_reason why) {
     if (ended_) return;
     if (end_.is_complete()) end_ = why;
     ended_ = true;
-    forward_.cancel();
+    // Who was cut off in a tunnel leaves the other end as cut.
+    forward_.cancel(tunnelling() && why.cause == PK_END_CLIENT_ABORT);
 }
 
 void stream::request_failed(std::uint32_t status, base::end_reason why, std::string_view detail) {
@@ -189,6 +198,7 @@ void stream::request_failed(std::uint32_t status, base::end_reason why, std::str
 void stream::finish() {
     ended_ = true;
     patience_.cancel();
+    if (tunnel_) tunnel_->stop();
     if (children) subrequest_table::end_children(*this);
     forward_.cancel();
     for (std::uint16_t i = 0; i < slot_count_; ++i) {
@@ -198,7 +208,8 @@ void stream::finish() {
         const auto hook =
             s.filter
                 ? (s.filter->interest & PK_ON_STREAM_END ? s.filter->hooks.stream_end : nullptr)
-                : s.handler->hooks.stream_end;
+            : s.tunnel ? s.tunnel->hooks.stream_end
+                       : s.handler->hooks.stream_end;
         if (hook) call(s, [&](pk_stream* h) { hook(h, end_.cause); });
         context_.wakers->forget(s.waker);
     }
@@ -226,6 +237,9 @@ void stream::reset() {
     clear_lane(request_);
     clear_lane(response_);
     for (stage* st = std::exchange(dead_stages_, nullptr); st; st = st->next) st->~stage();
+    if (tunnel* t = std::exchange(tunnel_, nullptr)) t->~tunnel();
+    tunnel_slot_ = nullptr;
+    upgrade_ = {};
     for (std::uint16_t i = 0; i < slot_count_; ++i) slots_[i]->~slot();
     slots_ = nullptr;
     slot_count_ = filter_count_ = 0;
@@ -262,6 +276,7 @@ void stream::reset() {
 }
 
 bool stream::response_has_body() const noexcept {
+    if (tunnelling()) return true;
     const auto s = response.status;
     return !head_method_ && s != 204 && s != 304 && s >= 200;
 }
@@ -291,14 +306,16 @@ void stream::response_informational() {
 void stream::response_head(std::int64_t length) {
     if (ended_ || replied_) return;
     response_length_ = length;
-    begin_response(filter_count_);
+    if (response.status == 101) tunnel_ = arena.make<tunnel>(*this, *tunnel_slot_);
+    begin_response(judge_count());
     advance();
 }
 
 void stream::response_data(base::slice data) {
     if (ended_ || replied_) return;
+    if (tunnel_) tunnel_->moved();
     enter(response_, std::move(data));
-    if (response_.first) advance();
+    if (response_.first && !response_.first->in.empty()) advance();
 }
 
 void stream::response_end() {
@@ -309,7 +326,8 @@ void stream::response_end() {
 
 bool stream::wants_response() noexcept {
     if (ended_ || replied_) return false;
-    if (has_room(response_)) return true;
+    const bool held = tunnel_ && !tunnelling();  // The 101 is.
+    if (!held && has_room(response_)) return true;
     response_.paused = true;
     return false;
 }
@@ -324,11 +342,13 @@ void stream::request_drained() {
 void stream::request_data(base::slice data) {
     if (ended_ || request_closed_) return;
     request_bytes_ += data.size();
-    if (route_ && request_bytes_ > route_->conf->limits.request_body)
+    if (tunnelling())
+        tunnel_->moved();
+    else if (route_ && request_bytes_ > route_->conf->limits.request_body)
         return local_error(413, {PK_END_LIMIT, "request_body_too_large"}, "http_request_error",
                            local_reply::body_limit_text(*this));
     enter(request_, std::move(data));
-    if (request_.first) advance();
+    if (request_.first && !request_.first->in.empty()) advance();
 }
 
 void stream::request_end() {
@@ -343,7 +363,9 @@ void stream::request_end() {
 
 bool stream::wants_request() noexcept {
     if (ended_ || request_closed_) return false;
-    if (has_room(request_)) return true;
+    // Behind a request to switch: a tunnel's, if there will be one.
+    const bool held = tunnel_slot_ && request_.end_in && !tunnelling();
+    if (!held && has_room(request_)) return true;
     request_.paused = true;
     return false;
 }

@@ -29,6 +29,7 @@
 namespace pkernel::stream {
 
 class subrequest;
+class tunnel;
 
 class stream {
 public:
@@ -76,6 +77,15 @@ public:
     // free it.
     void finish();
     bool response_ended() const noexcept { return response_.end_delivered; }
+    // From the 101 on, request_data and request_end are a tunnel's, as are the response's; it is
+    // over when both directions are.
+    bool tunnelling() const noexcept;
+    // Both directions have gone to their peers, as far as the origin's side knows.
+    bool tunnel_sent() const noexcept { return forward_.tunnel_sent(); }
+    // The process goes, in `left` (0: when the tunnel likes).
+    void drain_tunnel(net::nanoseconds left);
+    // What the request asks to switch to, if a tunnel of its route judges it; else empty.
+    std::string_view upgrade() const noexcept { return upgrade_; }
     bool response_started() const noexcept { return response_.head == head_state::delivered; }
     std::uint64_t response_bytes = 0;  // Counted by the downstream side.
 
@@ -133,6 +143,7 @@ public:
     // --- for the host's functions
     // -------------------------------------------------------------------------
     friend struct host_calls;
+    friend class tunnel;
     friend void fill_record(stream& s, pk_record& r);
     void resume(slot& s, int direction);
     void wake(slot& s);
@@ -170,7 +181,13 @@ private:
     friend class forward;
 
     void attach(const route_plan& r, std::uint16_t keep);
-    slot* make_slot(const filter_plan* f, const handler_plan* h, std::uint16_t index);
+    slot* make_slot(const plugin::instance& of, std::uint32_t state_size,
+                    std::uint16_t index);
+    const tunnel_plan* tunnel_for(const route_plan& r);
+    void note_plain_upgrade() const;
+    void open_tunnel();
+    // Of the slots that are asked about a request's head.
+    int judge_count() const noexcept { return filter_count_ + (tunnel_slot_ ? 1 : 0); }
     void claim_fields();
     bool find_route();
     void step();
@@ -193,6 +210,8 @@ private:
     void build_stages(lane& l, int from, int to, int step);
     stage* ensure_stage(slot& s, int direction);
     void clear_lane(lane& l);
+    void bury_stages(lane& l);
+    bool passes_by(const lane& l) const noexcept;
     void enter(lane& l, base::slice data);
     bool has_room(const lane& l) const noexcept;
     void pump(lane& l);
@@ -224,7 +243,7 @@ private:
     const listener_plan* listener_ = nullptr;
     const route_plan* route_ = nullptr;
     slot** slots_ = nullptr;
-    std::uint16_t slot_count_ = 0;  // With the handler's, if a plugin is the handler.
+    std::uint16_t slot_count_ = 0;  // With the handler's or the tunnel's, if there is one.
     std::uint16_t filter_count_ = 0;
     slot reader_;
     lane request_, response_;
@@ -233,6 +252,9 @@ private:
     std::uint32_t reset_cause_ = 0;
     stage* dead_stages_ =
         nullptr;  // Of a response that a reply replaced; a hook may still look at them.
+    slot* tunnel_slot_ = nullptr;  // The last one, of an upgrade.
+    tunnel* tunnel_ = nullptr;     // Once the origin has granted it.
+    std::string_view upgrade_;
     slot* responder_ = nullptr;  // Whose emits are the response's body.
     http::fields claimed_;
     forward forward_;

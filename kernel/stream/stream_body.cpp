@@ -8,21 +8,32 @@ namespace pkernel::stream {
 
 namespace {
 
-using data_hook = std::uint64_t (*)(pk_stream*, const pk_slice_view*, std::uint32_t);
 using verdict_hook = pk_verdict (*)(pk_stream*);
 
+// Of a body; what passes in a tunnel is none.
 bool looks_at_body(const slot& s, int direction) noexcept {
+    if (s.tunnel) return false;
     if (s.handler) return direction == PK_REQUEST;
     const auto bits = direction == PK_REQUEST ? PK_ON_REQUEST_DATA | PK_ON_REQUEST_END
                                               : PK_ON_RESPONSE_DATA | PK_ON_RESPONSE_END;
     return (s.filter->interest & static_cast<std::uint32_t>(bits)) != 0;
 }
 
-data_hook data_hook_of(const slot& s, int direction) noexcept {
-    if (s.handler) return s.handler->hooks.data;
+bool has_data_hook(const slot& s, int direction) noexcept {
+    if (s.tunnel) return s.sides[direction].interest && s.tunnel->hooks.data;
+    if (s.handler) return s.handler->hooks.data != nullptr;
     if (direction == PK_REQUEST)
-        return s.filter->interest & PK_ON_REQUEST_DATA ? s.filter->hooks.request_data : nullptr;
-    return s.filter->interest & PK_ON_RESPONSE_DATA ? s.filter->hooks.response_data : nullptr;
+        return (s.filter->interest & PK_ON_REQUEST_DATA) && s.filter->hooks.request_data;
+    return (s.filter->interest & PK_ON_RESPONSE_DATA) && s.filter->hooks.response_data;
+}
+
+std::uint64_t call_data_hook(const slot& s, pk_stream* h, int direction, const pk_slice_view& view,
+                             std::uint32_t flags) {
+    if (s.tunnel)
+        return s.tunnel->hooks.data(h, static_cast<std::uint32_t>(direction), &view, flags);
+    if (s.handler) return s.handler->hooks.data(h, &view, flags);
+    return direction == PK_REQUEST ? s.filter->hooks.request_data(h, &view, flags)
+                                   : s.filter->hooks.response_data(h, &view, flags);
 }
 
 verdict_hook end_hook_of(const slot& s, int direction) noexcept {
@@ -79,6 +90,15 @@ stage* stream::ensure_stage(slot& s, int direction) {
     return st;
 }
 
+// They are looked at no more, but may stand under a hook that runs.
+void stream::bury_stages(lane& l) {
+    if (!l.first) return;
+    stage* last = l.first;
+    while (last->next) last = last->next;
+    last->next = dead_stages_;
+    dead_stages_ = std::exchange(l.first, nullptr);
+}
+
 void stream::clear_lane(lane& l) {
     for (stage* st = l.first; st; st = st->next) st->~stage();
     const int direction = l.direction;
@@ -93,7 +113,7 @@ void stream::clear_lane(lane& l) {
 // Bytes come into the lane. Without stages and with the head gone they go straight out.
 void stream::enter(lane& l, base::slice data) {
     if (l.direction == PK_RESPONSE && !response_has_body()) return;
-    if (l.first) {
+    if (l.first && !passes_by(l)) {
         l.first->in.push(std::move(data));
         return;
     }
@@ -105,6 +125,13 @@ void stream::enter(lane& l, base::slice data) {
         request_sink(std::move(data));
     else
         from_->send_data(std::move(data));
+}
+
+// Whether bytes go past the one stage, of a tunnel that does not look at them.
+bool stream::passes_by(const lane& l) const noexcept {
+    const stage& st = *l.first;
+    const auto& side = st.who->sides[l.direction];
+    return st.who->tunnel && !side.interest && !side.finished && st.in.empty();
 }
 
 void stream::request_sink(base::slice data) {
@@ -190,9 +217,8 @@ bool stream::run_collect(lane& l, stage& st) {
 bool stream::run_data(lane& l, stage& st) {
     slot& s = *st.who;
     auto& side = s.sides[l.direction];
-    const auto hook = data_hook_of(s, l.direction);
     const auto offered = st.in.bytes();
-    if (!hook) {
+    if (!has_data_hook(s, l.direction)) {
         side.transforms || s.handler ? st.in.clear() : pass_on(l, st, offered);
         st.flush = false;
         return true;
@@ -200,13 +226,19 @@ bool stream::run_data(lane& l, stage& st) {
     side.resume = false;
     const auto view = st.in.view();
     const std::uint32_t flags = st.flush ? static_cast<std::uint32_t>(PK_DATA_FLUSH) : 0u;
-    const auto taken = call(s, [&](pk_stream* h) { return hook(h, &view, flags); });
+    // Of a tunnel, what is emitted in the hook goes after what is taken in it.
+    if (s.tunnel) deliver_tail(l);
+    const auto taken =
+        call(s, [&](pk_stream* h) { return call_data_hook(s, h, l.direction, view, flags); });
     if (recorded_ != recorded::none || ended_) return true;
     if (taken > offered) {
         plugin_failed(s, "took more bytes than were offered");
         return true;
     }
+    base::slice_queue emitted;
+    if (s.tunnel) l.tail.move_to(emitted, l.tail.bytes());
     side.transforms || s.handler ? st.in.consume(taken) : pass_on(l, st, taken);
+    emitted.move_to(l.tail, emitted.bytes());
     st.flush = false;
     if (taken < offered) {
         st.waits = !std::exchange(side.resume, false);
@@ -216,20 +248,25 @@ bool stream::run_data(lane& l, stage& st) {
 }
 
 bool stream::run_end(lane& l, stage& st) {
-    const auto hook = end_hook_of(*st.who, l.direction);
-    if (!hook) {
+    slot& s = *st.who;
+    const bool asks =
+        s.tunnel ? s.tunnel->hooks.end != nullptr : end_hook_of(s, l.direction) != nullptr;
+    if (!asks) {
         pass_end(l, st);
         return true;
     }
-    const auto v = call(*st.who, hook);
+    const auto v = call(s, [&](pk_stream* h) {
+        return s.tunnel ? s.tunnel->hooks.end(h, static_cast<std::uint32_t>(l.direction))
+                        : end_hook_of(s, l.direction)(h);
+    });
     if (recorded_ != recorded::none || ended_) return true;
     if (v == PK_WAIT) {
         st.end_waits = true;
-        if (st.who->sides[l.direction].resume) resumes_ = again_ = true;
+        if (s.sides[l.direction].resume) resumes_ = again_ = true;
         return false;
     }
-    if (v != PK_NEXT && !st.who->handler) {
-        plugin_failed(*st.who, "a verdict that means nothing at the end");
+    if (v != PK_NEXT && !s.handler) {
+        plugin_failed(s, "a verdict that means nothing at the end");
         return true;
     }
     pass_end(l, st);
@@ -322,13 +359,14 @@ bool stream::run_drained() {
             }
             side.wants_drained = false;
             called = true;
-            if (s.filter && side.at) side.at->waits = false;  // The data is offered again, too.
+            if (!s.handler && side.at) side.at->waits = false;  // The data is offered again, too.
+            const auto hook = s.filter   ? s.filter->hooks.drained
+                              : s.tunnel ? s.tunnel->hooks.drained
+                                         : nullptr;
             if (s.handler && s.handler->hooks.drained)
                 call(s, s.handler->hooks.drained);
-            else if (s.filter && s.filter->hooks.drained)
-                call(s, [&](pk_stream* h) {
-                    s.filter->hooks.drained(h, static_cast<std::uint32_t>(d));
-                });
+            else if (hook)
+                call(s, [&](pk_stream* h) { hook(h, static_cast<std::uint32_t>(d)); });
             if (recorded_ != recorded::none) return true;
         }
     }

@@ -8,8 +8,7 @@ namespace pkernel::stream {
 
 template <class Call>
 auto stream::call(slot& s, Call&& hook) {
-    const auto& instance = s.filter ? s.filter->instance : s.handler->instance;
-    plugin::call_marker mark(context_.marker, instance->number());
+    plugin::call_marker mark(context_.marker, s.instance()->number());
     s.emitted = 0;
     return hook(&s.handle);
 }

@@ -15,12 +15,17 @@ void stream::route_child(const route_plan* direct, const slot* behind) {
     request.route = parent.request.route;
     const auto first = static_cast<std::uint16_t>(behind->index + 1);
     slot_count_ = static_cast<std::uint16_t>(parent.slot_count_ - first);
+    if (parent.tunnel_slot_) --slot_count_;
     filter_count_ = static_cast<std::uint16_t>(parent.filter_count_ - first);
     if (slot_count_ == 0) return;
     slots_ = static_cast<slot**>(arena.allocate(slot_count_ * sizeof(slot*), alignof(slot*)));
     for (std::uint16_t i = 0; i < slot_count_; ++i) {
         const slot& like = *parent.slots_[first + i];
-        slots_[i] = make_slot(like.filter, like.handler, i);
+        const auto size =
+            like.filter ? like.filter->hooks.state_size : like.handler->hooks.state_size;
+        slots_[i] = make_slot(*like.instance(), size, i);
+        slots_[i]->filter = like.filter;
+        slots_[i]->handler = like.handler;
     }
     build_stages(request_, 0, slot_count_, 1);
 }

@@ -73,9 +73,9 @@ void stream::close_request() {
 
 void stream::run_request_head() {
     while (request_.head == head_state::running) {
-        if (request_.at == filter_count_) return start_handler();
+        if (request_.at == judge_count()) return start_handler();
         slot& s = *slots_[request_.at];
-        if (!(s.filter->interest & PK_ON_REQUEST_HEADERS)) {
+        if (s.filter && !(s.filter->interest & PK_ON_REQUEST_HEADERS)) {
             s.began = true;
             pass_head(s, PK_REQUEST);
             continue;
@@ -90,6 +90,7 @@ void stream::start_handler() {
     request_.head = head_state::delivered;
     if (!route_->handler) {
         forwarding_ = true;
+        if (request.upgrade.size && !tunnel_slot_) note_plain_upgrade();
         forward_.start(route_->upstream);
         again_ = true;
         return;
@@ -114,8 +115,9 @@ void stream::run_response_head() {
     while (response_.head == head_state::running) {
         if (response_.at < 0) return deliver_response_head();
         slot& s = *slots_[response_.at];
-        const bool asks = s.filter && (s.filter->interest & PK_ON_RESPONSE_HEADERS) && s.began &&
-                          !s.out && s.sides[PK_REQUEST].passed;
+        const bool hears = s.tunnel ? tunnel_ != nullptr
+                                    : s.filter && (s.filter->interest & PK_ON_RESPONSE_HEADERS);
+        const bool asks = hears && s.began && !s.out && s.sides[PK_REQUEST].passed;
         if (!asks) {
             pass_head(s, PK_RESPONSE);
             continue;
@@ -129,16 +131,24 @@ void stream::deliver_response_head() {
     response_.head = head_state::delivered;
     again_ = true;
     from_->send_head({response.status, &response.headers, response_length_, response_has_body()});
+    if (response.status == 101) open_tunnel();
 }
 
 pk_verdict stream::headers_hook(slot& s, int direction) {
+    if (s.tunnel) {
+        const auto hook =
+            direction == PK_REQUEST ? s.tunnel->hooks.judge : s.tunnel->hooks.accepted;
+        return hook ? call(s, hook) : pk_verdict{PK_NEXT};
+    }
     return call(s, direction == PK_REQUEST ? s.filter->hooks.request_headers
                                            : s.filter->hooks.response_headers);
 }
 
 pk_verdict stream::resumed_hook(slot& s, int direction) {
-    if (!s.filter || !s.filter->hooks.resumed) return PK_NEXT;
-    const auto hook = s.filter->hooks.resumed;
+    const auto hook = s.filter   ? s.filter->hooks.resumed
+                      : s.tunnel ? s.tunnel->hooks.resumed
+                                 : nullptr;
+    if (!hook) return PK_NEXT;
     return call(s, [&](pk_stream* h) { return hook(h, static_cast<std::uint32_t>(direction)); });
 }
 
@@ -208,8 +218,8 @@ void stream::plugin_is_late() {
         late = slots_[filter_count_];
     }
     if (!late) return;
-    const auto& instance = late->filter ? late->filter->instance : late->handler->instance;
-    local_reply::log_plugin_error(*instance, "did not go on in time: the request is answered 504");
+    local_reply::log_plugin_error(*late->instance(),
+                                  "did not go on in time: the request is answered 504");
     local_error(504, {PK_END_TIMEOUT, "plugin_timeout"}, "http_response_timeout");
 }
 
@@ -293,13 +303,7 @@ void stream::wake(slot& s) {
 // had under way is dropped. Calls nothing.
 void stream::begin_response(int place) {
     ++response_.epoch;
-    if (response_.first) {
-        stage* last = response_.first;
-        while (last->next) last = last->next;
-        last->next = dead_stages_;
-        dead_stages_ = response_.first;
-        response_.first = nullptr;
-    }
+    bury_stages(response_);
     for (std::uint16_t i = 0; i < slot_count_; ++i) slots_[i]->sides[PK_RESPONSE] = {};
     response_.tail.clear();
     response_.end_in = response_.tail_end = response_.flush = false;
@@ -348,8 +352,7 @@ void stream::local_error(std::uint32_t status, base::end_reason why, std::string
 
 // A plugin broke the contract, or failed.
 void stream::plugin_failed(slot& s, const char* what) {
-    const auto& instance = s.filter ? s.filter->instance : s.handler->instance;
-    local_reply::log_plugin_error(*instance, what);
+    local_reply::log_plugin_error(*s.instance(), what);
     s.out = true;
     local_error(500, {PK_END_PLUGIN_ERROR, "plugin_error"}, "proxy_internal_error");
 }

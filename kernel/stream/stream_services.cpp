@@ -9,6 +9,7 @@
 #include "kernel/stream/stream.hpp"
 #include "kernel/stream/stream_call.hpp"
 #include "kernel/stream/subrequest.hpp"
+#include "kernel/stream/tunnel.hpp"
 #include "kernel/stream/variables.hpp"
 #include "kernel/stream/waker_table.hpp"
 #include "pkernel/abi/timer.h"
@@ -54,7 +55,7 @@ void fire(void* self) {
 pk_status start_timer(pk_stream* h, std::uint64_t ns, void (*fn)(pk_stream*, void*), void* arg,
                       std::uint64_t* id) {
     slot& s = slot::of(h);
-    if (!fn || !(s.filter || s.handler)) return PK_INVALID;
+    if (!fn || !s.has_plugin()) return PK_INVALID;
     constexpr std::uint64_t longest = 366ull * 86'400 * 1'000'000'000;
     std::uint32_t running = 0;
     slot_timer* free = nullptr;
@@ -150,7 +151,7 @@ pk_job whole(const pk_job& given) {
 pk_status submit(pk_stream* h, const pk_job* job) {
     slot& s = slot::of(h);
     auto* port = s.owner->in().offload.get();
-    if (!port || s.owner->ended() || !(s.filter || s.handler)) return PK_WRONG_STATE;
+    if (!port || s.owner->ended() || !s.has_plugin()) return PK_WRONG_STATE;
     return port->submit(s, whole(*job));
 }
 
@@ -181,6 +182,7 @@ void provide_services(plugin::services& to) {
     static const pk_offload offload{sizeof offload, 0, &submit, &submit_on_worker};
     to.provide(PK_OFFLOAD_ID, &offload);
     to.provide(PK_SUBREQUEST_ID, subrequest_service());
+    to.provide(PK_TUNNEL_SERVICE_ID, tunnel::service());
     to.set_handle_maker(PK_BALANCER_ID, upstream::inner_balancers());
 }
 

@@ -208,9 +208,9 @@ pk_status subrequest_table::launch(const subrequest_owner& owner, slot* from, pk
 }
 
 pk_status subrequest_table::start(slot& s, const pk_subrequest& given, std::uint64_t& id) {
-    if (!s.filter && !s.handler) return PK_WRONG_STATE;  // A handle that only reads.
+    if (!s.has_plugin()) return PK_WRONG_STATE;  // A handle that only reads.
     const auto what = whole(given);
-    const auto& instance = *(s.filter ? s.filter->instance : s.handler->instance);
+    const auto& instance = *s.instance();
     subrequest_owner owner{&s, instance.host_api(), instance.number()};
     if (what.flags & PK_SUB_DETACHED) {
         owner.parent = nullptr;

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "kernel/base/check.hpp"
+#include "kernel/net/socket.hpp"
 
 namespace pkernel::upstream {
 
@@ -95,6 +96,7 @@ void connection::begin(connection_user& user, const exchange& what) {
     phase_ = phase::head;
     timing_ = timing::none;
     request_ended_ = write_failed_ = wrote_ = got_bytes_ = in_trailers_ = surplus_ = false;
+    large_ = read_ended_ = write_ended_ = false;
     in_.charge_to(what.account);
     seen_ = informational_ = 0;
     left_ = 0;
@@ -116,23 +118,37 @@ void connection::flush() {
             writable_ = false;
             break;
         }
-        // The origin may have answered before it closed: what it said can still be read.
-        write_failed_ = true;
-        out_.clear();
-        readable_ = true;
-        read();
-        return;
+        return write_failed();
     }
-    if (phase_ != phase::head && phase_ != phase::body) return;
-    if (!out_.empty())
-        time(timing::send, what_.limits->send);
-    else if (phase_ == phase::head) {
+    after_writing(had);
+}
+
+// The origin may have answered before it closed: what it said can still be read.
+void connection::write_failed() {
+    if (phase_ == phase::tunnel && read_ended_) return fail(failure_kind::reset);
+    write_failed_ = true;
+    out_.clear();
+    readable_ = true;
+    read();
+}
+
+void connection::after_writing(bool had) {
+    if (!out_.empty() && (reads() || phase_ == phase::tunnel))
+        return time(timing::send, what_.limits->send);
+    if (phase_ == phase::tunnel) {
+        timing_ = timing::none;
+        if (!request_ended_) return had ? user_->on_send_drained() : void();
+        if (write_ended_ || !wire_.end_writing()) return;
+        write_ended_ = true;
+        return user_->on_send_drained();
+    }
+    if (phase_ == phase::head) {
         if (request_ended_)
             time(timing::response, what_.limits->response);
         else
             timing_ = timing::none;
     }
-    if (had && out_.bytes() == 0 && !request_ended_) user_->on_send_drained();
+    if (had && reads() && !request_ended_) user_->on_send_drained();
 }
 
 void connection::on_io(std::uint32_t events) {
@@ -150,7 +166,12 @@ void connection::on_io(std::uint32_t events) {
     if (events & (net::io_peer_closed | net::io_broken)) peer_closed_ = true;
     if (events & (net::io_readable | net::io_peer_closed | net::io_broken)) readable_ = true;
     if (phase_ == phase::idle) return look_at_idle();
-    if ((events & net::io_writable) && !out_.empty()) flush();
+    // Half-closed both ways looks like a hang-up, too: only an error is one.
+    if (phase_ == phase::tunnel && read_ended_ && (events & net::io_broken) &&
+        net::connect_error(wire_.fd()) != 0)
+        return fail(failure_kind::reset);
+    const bool ends = phase_ == phase::tunnel && request_ended_ && !write_ended_;
+    if ((events & net::io_writable) && (!out_.empty() || ends)) flush();
     if (readable_) read();
 }
 
@@ -170,9 +191,9 @@ void connection::resume_reading() {
 void connection::read() {
     if (reading_) return;
     reading_ = true;
-    while (phase_ == phase::head || phase_ == phase::body) {
-        if (phase_ == phase::body && !user_->wants_data()) break;
-        if (phase_ != phase::head && phase_ != phase::body) break;
+    while (reads()) {
+        if (phase_ != phase::head && !user_->wants_data()) break;
+        if (!reads()) break;
         if (!in_.empty() && (phase_ == phase::head ? take_head() : take_body())) continue;
         if (!fill()) break;
     }
@@ -189,6 +210,10 @@ bool connection::make_room() {
         in_.renew(framing_.kind != http::body_kind::length || left_ > 4096);
         return true;
     }
+    if (phase_ == phase::tunnel) {
+        in_.renew(large_);
+        return true;
+    }
     return in_.extend(what_.limits->head.head_max);
 }
 
@@ -203,6 +228,7 @@ bool connection::fill() {
         case net::io_status::done:
             got_bytes_ = true;
             if (phase_ == phase::body) time(timing::stall, what_.limits->stall);
+            if (phase_ == phase::tunnel) large_ = in_.free_size() == 0;
             return true;
         case net::io_status::would_block:
             return false;
@@ -219,7 +245,9 @@ bool connection::fill() {
 void connection::peer_ended() {
     if (phase_ == phase::body && framing_.kind == http::body_kind::until_close)
         return finish_response();
-    fail(failure_kind::closed);
+    if (phase_ != phase::tunnel || write_failed_) return fail(failure_kind::closed);
+    read_ended_ = true;
+    user_->on_response_end(*what_.trailers);
 }
 
 bool connection::take_head() {
@@ -245,7 +273,7 @@ bool connection::take_head() {
     seen_ = 0;
     const auto status = what_.into->status;
     if (status == 101) {
-        fail(failure_kind::bad_response, {502, "unasked_upgrade"});
+        begin_tunnel();
         return true;
     }
     if (status < 200) {
@@ -268,6 +296,22 @@ bool connection::take_head() {
     return true;
 }
 
+// Asked for, and by the whole of a request (RFC 9110 7.8): till then its body is a body.
+bool connection::granted() const noexcept {
+    const auto& fields = what_.into->headers;
+    return !what_.upgrade.empty() && http::lists_token(fields, PK_FIELD_UPGRADE, what_.upgrade) &&
+           http::lists_token(fields, PK_FIELD_CONNECTION, "upgrade") && request_ended_ &&
+           out_.empty() && !write_failed_;
+}
+
+void connection::begin_tunnel() {
+    if (!granted()) return fail(failure_kind::bad_response, {502, "unasked_upgrade"});
+    phase_ = phase::tunnel;
+    timing_ = timing::none;
+    request_ended_ = false;
+    user_->on_response_head(framing_);
+}
+
 // "timeout=5" of the Keep-Alive field, which Node sends, less one second (behaviour F7).
 void connection::take_idle_hint() {
     const pk_field* f = what_.into->headers.find(PK_FIELD_KEEP_ALIVE);
@@ -283,6 +327,10 @@ void connection::take_idle_hint() {
 
 // Answers whether anything of the buffer was used.
 bool connection::take_body() {
+    if (phase_ == phase::tunnel) {
+        user_->on_response_data(in_.take(in_.size()));
+        return true;
+    }
     switch (framing_.kind) {
         case http::body_kind::length: {
             const std::size_t n = std::min<std::uint64_t>(left_, in_.size());
@@ -355,7 +403,8 @@ void connection::finish_response() {
 bool connection::reusable() noexcept {
     const bool whole = phase_ == phase::ended && framing_.keep_alive &&
                        framing_.kind != http::body_kind::until_close && !surplus_ &&
-                       request_ended_ && out_.empty() && !write_failed_ && !peer_closed_;
+                       request_ended_ && out_.empty() && !write_failed_ && !peer_closed_ &&
+                       what_.upgrade.empty();
     if (!whole) return false;
     // Where the socket was not read to its end, something may lie behind the response.
     if (readable_) readable_ = wire_.is_stale();
@@ -370,14 +419,14 @@ void connection::go_idle(connection_user& keeper) noexcept {
     if (!reading_) in_.release();
 }
 
-void connection::abandon() noexcept {
+void connection::abandon(bool with_reset) noexcept {
     if (phase_ == phase::closed) return;
     phase_ = phase::closed;
     user_ = nullptr;
     timer_.cancel();
     end_race();
     out_.clear();
-    wire_.close(false);
+    wire_.close(with_reset);
     deferred::unlink();
     loop_.retire(this);
 }

@@ -54,6 +54,8 @@ public:
     virtual void on_connected() = 0;
     // A 1xx but 101. It is in the response_head given to begin, until this returns.
     virtual void on_informational() = 0;
+    // A 101 (only where the exchange asked to switch) begins a tunnel: what the origin sends from
+    // here on comes as data, its FIN as the end, after which the request's side may go on.
     virtual void on_response_head(const http::framing& framing) = 0;
     virtual void on_response_data(base::slice data) = 0;
     // `trailers` are empty but after a chunked body that had some. The connection stays the user's.
@@ -112,6 +114,8 @@ public:
         base::block_account* account = nullptr;  // Whose the response's blocks are; may be null.
         bool to_head = false;
         bool to_connect = false;
+        // The protocol that the request asks to switch to; lives as long as the exchange.
+        std::string_view upgrade{};
     };
     // A new exchange on a connected connection; what `what` points at must outlive it.
     void begin(connection_user& user, const exchange& what);
@@ -120,12 +124,14 @@ public:
         out_.push(std::move(s));
         loop_.defer(*this);
     }
-    // The request has been handed over in full.
+    // The request has been handed over in full; in a tunnel, the client's side: FIN follows.
     void end_request() noexcept {
         request_ended_ = true;
         loop_.defer(*this);
     }
     std::size_t queued() const noexcept { return out_.bytes(); }
+    // Of a tunnel: all of the client's side has left, with its FIN.
+    bool write_ended() const noexcept { return write_ended_; }
     std::size_t held() const noexcept { return out_.held(); }
     void resume_reading();
 
@@ -141,7 +147,7 @@ public:
     // Ends the use: hands the connection over to the pool as its idle owner...
     void go_idle(connection_user& keeper) noexcept;
     // ...or closes it and retires it. No callback follows.
-    void abandon() noexcept;
+    void abandon(bool with_reset = false) noexcept;
 
     // Of this exchange: what may have reached the origin, and whether anything came back.
     sent request_sent() const noexcept;
@@ -160,12 +166,23 @@ public:
     void on_io(std::uint32_t events) override;
 
 private:
-    enum class phase : std::uint8_t { connecting, handshake, idle, head, body, ended, closed };
+    enum class phase : std::uint8_t {
+        connecting,
+        handshake,
+        idle,
+        head,
+        body,
+        tunnel,
+        ended,
+        closed
+    };
     enum class timing : std::uint8_t { none, connect, send, response, stall };
 
     static void on_timer(void* self);
     void run_deferred() override { flush(); }
     void flush();
+    void write_failed();
+    void after_writing(bool had);
     void expire();
     void time(timing what, net::nanoseconds after);
     bool connect_one(const socket_address& to);
@@ -182,6 +199,12 @@ private:
     bool fill();
     bool take_head();
     bool make_room();
+    bool reads() const noexcept {
+        return phase_ == phase::head || phase_ == phase::body ||
+               (phase_ == phase::tunnel && !read_ended_);
+    }
+    void begin_tunnel();
+    bool granted() const noexcept;
     void take_idle_hint();
     bool take_body();
     bool take_chunked();
@@ -209,6 +232,9 @@ private:
     bool in_trailers_ = false;
     bool reading_ = false;
     bool surplus_ = false;
+    bool large_ = false;       // A tunnel's last read filled its block.
+    bool read_ended_ = false;  // Of a tunnel, as
+    bool write_ended_ = false;
     std::size_t seen_ = 0;
     std::uint32_t informational_ = 0;
     std::uint32_t exchanges_ = 0;

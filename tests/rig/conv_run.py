@@ -161,6 +161,8 @@ class Play:
                 raise Failure(f"expected nothing yet; got\n{indented(wire.received, '  < ')}")
             return
         word = words[0]
+        if word == "raw":
+            return self._raw(wire, quoted(step.text.split(None, 1)[1]))
         if word == "begun":
             return self._begun(wire, quoted(step.text.split(None, 1)[1]))
         if word not in ("closed", "reset", "ended"):
@@ -170,6 +172,14 @@ class Play:
         self._not_before(opts)
         if wire.received:
             raise Failure(f"bytes before the end:\n{indented(wire.received, '  < ')}")
+
+    def _raw(self, wire, want):
+        """Exactly these bytes have come, of no message: what a tunnel carries."""
+        self.stage.pump(lambda: len(wire.received) >= len(want) or wire.ended)
+        got = bytes(wire.received)
+        if got != want:
+            raise Failure(f"expected (-), got (+)\n{difference(want, got)}")
+        wire.received.clear()
 
     def _begun(self, wire, want):
         """Of the response that is under way, exactly this much of the body has come."""
@@ -242,6 +252,12 @@ class Play:
                     raise Failure(
                         f"expected nothing at the origin; got\n{indented(wire.received, '  > ')}"
                     )
+        elif words[0] == "raw":
+            self._raw(self.stage.current[step.actor], quoted(step.text.split(None, 1)[1]))
+        elif words[0] in ("closed", "reset"):
+            wire = self.stage.current[step.actor]
+            if not self._ends(wire, words[0], seconds(opts.get("within", PATIENCE))):
+                raise Failure(f"expected {step.text}; eof={wire.eof} reset={wire.reset}")
         elif words[0] == "gone":
             wire = self.stage.current[step.actor]
             if not self.stage.pump(lambda: wire.ended, seconds(opts.get("within", PATIENCE))):

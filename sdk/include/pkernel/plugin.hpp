@@ -18,6 +18,7 @@
 #include <pkernel/log.hpp>
 #include <pkernel/services.hpp>
 #include <pkernel/transport.hpp>
+#include <pkernel/tunnel.hpp>
 
 #ifndef PKERNEL_PLUGIN_LICENCE
 #define PKERNEL_PLUGIN_LICENCE "Apache-2.0"

@@ -13,11 +13,11 @@
 #include <stddef.h>
 
 #include "pkernel/abi/clock.h"
-#include "pkernel/abi/draft/tunnel.h"
 #include "pkernel/abi/handler.h"
 #include "pkernel/abi/http_filter.h"
 #include "pkernel/abi/subrequest.h"
 #include "pkernel/abi/timer.h"
+#include "pkernel/abi/tunnel.h"
 #include "pkernel/abi/waker.h"
 
 #define MARK 65536u          /* hooks are not called over it */

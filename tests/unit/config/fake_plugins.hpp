@@ -12,8 +12,9 @@
 
 namespace pkernel::config::testing {
 
-// limiter, tally, static_site, plain (no options), robin, outer (a plugin in a plugin), broken (its
-// table is wrong), sealed (a secret option); "old" is refused, anything else is missing.
+// limiter, tally, static_site, shaft, plain (no options), robin, outer (a plugin in a plugin),
+// broken (its table is wrong), sealed (a secret option); "old" is refused, anything else is
+// missing.
 class fake_plugins final : public plugin_catalog {
 public:
     lookup_result find(std::string_view name, std::string_view point) override;

@@ -82,6 +82,7 @@ constexpr known all[] = {
     {"tally", "pk.log/1", &tally_table},
     {"robin", "pk.balancer/1", nullptr},
     {"static_site", "pk.handler/1", &static_site_table},
+    {"shaft", "pk.tunnel/1", nullptr},
 };
 
 }  // namespace
