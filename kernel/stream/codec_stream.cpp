@@ -90,7 +90,7 @@ bool codec_stream::fill_head(const pk_codec_head& from, http::parse_fault& fault
     announced_ = from.content_length >= 0 ? from.content_length : r.content_length;
     head.headers.remove(PK_FIELD_TE);
     r.upgrade = http::to_str(arena.copy(http::to_view(from.upgrade)));
-    if (r.upgrade.size) r.flags |= PK_REQUEST_UPGRADE;
+    if (r.upgrade.size) r.flags |= PK_REQUEST_UPGRADE | PK_REQUEST_EXTENDED_CONNECT;
     return true;
 }
 

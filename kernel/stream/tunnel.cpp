@@ -114,8 +114,8 @@ pk_status tunnel::set_interest(pk_stream* h, std::uint32_t direction, std::uint3
 pk_status tunnel::set_limits(pk_stream* h, std::uint64_t idle_ns, std::uint64_t life_ns) {
     tunnel* t = of(h);
     if (!t) return PK_WRONG_STATE;
-    t->idle_ = bounded(idle_ns);
-    t->life_ = bounded(life_ns);
+    if (idle_ns != PK_TUNNEL_AS_IS) t->idle_ = bounded(idle_ns);
+    if (life_ns != PK_TUNNEL_AS_IS) t->life_ = bounded(life_ns);
     t->last_byte_ = t->began_ = t->stream_.in().loop.now();
     t->watch();
     return PK_OK;

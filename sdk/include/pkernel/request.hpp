@@ -37,6 +37,7 @@ public:
     bool secure() const noexcept { return has(PK_REQUEST_SECURE); }
     bool http10() const noexcept { return has(PK_REQUEST_HTTP10); }
     std::string_view upgrade() const noexcept { return view(r_->upgrade); }
+    bool extended_connect() const noexcept { return has(PK_REQUEST_EXTENDED_CONNECT); }
 
     // As announced; a body may still come without it.
     std::optional<std::uint64_t> content_length() const noexcept {

@@ -60,7 +60,7 @@ void balancer_under_test::publish(const std::vector<endpoint_spec>& endpoints) {
 
 void balancer_under_test::request(const request_spec& spec) {
     stream_.reset();
-    stream_ = std::make_unique<fake_stream>(instance_.host(), nullptr, nullptr, nullptr, spec);
+    stream_ = std::make_unique<fake_stream>(instance_.host(), tables{}, nullptr, spec);
     choice_.stream = stream_->raw();
 }
 

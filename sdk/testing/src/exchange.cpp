@@ -50,6 +50,29 @@ outcome exchange::response_end(std::string_view trailers) {
     return stream_->state(1);
 }
 
+outcome exchange::limit(std::uint32_t which) {
+    stream_->play_limit(which);
+    return stream_->state(1);
+}
+
+outcome exchange::drain_notice(std::uint64_t deadline_ns) {
+    stream_->play_drain(deadline_ns);
+    return stream_->state(1);
+}
+
+bool exchange::tunnelling() const {
+    return stream_->tunnelling();
+}
+bool exchange::looked_at(way w) const {
+    return stream_->lanes[index(w)].interest != 0;
+}
+std::uint64_t exchange::idle_limit_ns() const {
+    return stream_->idle_limit;
+}
+std::uint64_t exchange::life_limit_ns() const {
+    return stream_->life_limit;
+}
+
 void exchange::finish(std::uint32_t cause) {
     stream_->play_stream_end(cause);
 }

@@ -38,14 +38,22 @@ std::string folded(std::string_view name) {
     return out;
 }
 
+std::uint32_t state_size_of(const tables& of) {
+    if (of.filter != nullptr) return of.filter->state_size;
+    if (of.handler != nullptr) return of.handler->state_size;
+    return of.tunnel != nullptr ? of.tunnel->state_size : 0;
+}
+
 }  // namespace
 
-fake_stream::fake_stream(fake_host& host, const pk_http_filter* filter, const pk_handler* handler,
-                         void* instance, const request_spec& spec)
-    : host_(host), filter_(filter), handler_(handler), handle_(new handle) {
-    const std::uint32_t size = filter != nullptr    ? filter->state_size
-                               : handler != nullptr ? handler->state_size
-                                                    : 0;
+fake_stream::fake_stream(fake_host& host, const tables& of, void* instance,
+                         const request_spec& spec)
+    : host_(host),
+      filter_(of.filter),
+      handler_(of.handler),
+      tunnel_(of.tunnel),
+      handle_(new handle) {
+    const std::uint32_t size = state_size_of(of);
     handle_->api = &api();
     handle_->instance = instance;
     handle_->owner = this;
@@ -83,7 +91,10 @@ fake_stream::fake_stream(fake_host& host, const pk_http_filter* filter, const pk
     const bool safe = request.method_id == PK_METHOD_GET || request.method_id == PK_METHOD_HEAD;
     request.flags = (safe ? PK_REQUEST_SAFE | PK_REQUEST_IDEMPOTENT : 0u) |
                     (spec.secure ? +PK_REQUEST_SECURE : 0u) |
-                    (spec.http10 ? +PK_REQUEST_HTTP10 : 0u);
+                    (spec.http10 ? +PK_REQUEST_HTTP10 : 0u) |
+                    (spec.upgrade.empty() ? 0u : +PK_REQUEST_UPGRADE) |
+                    (spec.extended_connect ? +PK_REQUEST_EXTENDED_CONNECT : 0u);
+    request.upgrade = keep(spec.upgrade);
 
     if (filter_ != nullptr) mask_ = filter_->interest(instance);
     std::uint32_t count = 0;
@@ -141,7 +152,7 @@ void fake_stream::give_up() {
 }
 
 bool fake_stream::held_here(std::uint32_t which) const {
-    if (out() || replied || filter_ == nullptr) return false;
+    if (out() || replied || (filter_ == nullptr && tunnel_ == nullptr)) return false;
     switch (which) {
         case PK_FIELDS_REQUEST:
             return lanes[0].began && !lanes[0].head_gone;
@@ -175,9 +186,9 @@ void fake_stream::play_head() {
         lanes[0].collecting = v == PK_COLLECT;
         return after_callback();
     }
-    if (interest(PK_ON_REQUEST_HEADERS) != 0) {
+    if (tunnel_ != nullptr || interest(PK_ON_REQUEST_HEADERS) != 0) {
         settling_ = true;  // The verdict comes first.
-        callback([&](pk_stream* s) { v = filter_->request_headers(s); });
+        v = call_head(0);
         settling_ = false;
     }
     decide(0, lane::point::head, v);
@@ -195,16 +206,16 @@ void fake_stream::play_informational(std::uint32_t code, field_pairs pairs) {
 }
 
 void fake_stream::play_response(std::uint32_t code, field_pairs pairs) {
-    if (filter_ == nullptr) return host_.complain("test", "response() to a handler");
+    if (handler_ != nullptr) return host_.complain("test", "response() to a handler");
     if (out() || replied) return;
     lane& l = lanes[1];
     if (std::exchange(l.began, true)) return host_.complain("test", "response() twice");
     status = code;
     fields[PK_FIELDS_RESPONSE].assign(std::move(pairs));
     pk_verdict v = PK_NEXT;
-    if (interest(PK_ON_RESPONSE_HEADERS) != 0) {
+    if (tunnel_ != nullptr ? code == 101 : interest(PK_ON_RESPONSE_HEADERS) != 0) {
         settling_ = true;
-        callback([&](pk_stream* s) { v = filter_->response_headers(s); });
+        v = call_head(1);
         settling_ = false;
     }
     decide(1, lane::point::head, v);
@@ -245,6 +256,7 @@ void fake_stream::play_stream_end(std::uint32_t cause) {
     const bool wanted = filter_ != nullptr ? interest(PK_ON_STREAM_END) != 0 : true;
     const auto hook = filter_ != nullptr    ? filter_->stream_end
                       : handler_ != nullptr ? handler_->stream_end
+                      : tunnel_ != nullptr  ? tunnel_->stream_end
                                             : nullptr;
     reset_ = true;  // From here on the handle only reads.
     if (head_played_ && wanted && hook != nullptr) {
@@ -274,9 +286,7 @@ void fake_stream::woken() {
         return after_callback();
     }
     for (std::size_t d = 0; d < 2; ++d) {
-        if (filter_->resumed != nullptr && lanes[d].waits == lane::point::none) {
-            callback([&](pk_stream* s) { filter_->resumed(s, static_cast<std::uint32_t>(d)); });
-        }
+        if (has_resumed() && lanes[d].waits == lane::point::none) call_resumed(d);
         lanes[d].resume = lanes[d].waits != lane::point::none;
         after_callback();
     }

@@ -4,6 +4,7 @@
 
 #include <pkernel/abi/handler.h>
 #include <pkernel/abi/http_filter.h>
+#include <pkernel/abi/tunnel.h>
 #include <pkernel/fields.hpp>
 #include <pkernel/stream.hpp>
 #include <pkernel/testing/exchange.hpp>
@@ -75,6 +76,7 @@ struct lane {
     bool transforming = false;
     std::int64_t length = -1;
     bool finished = false;
+    std::uint32_t interest = 0;  // Of a tunnel.
     bool held = false;
     bool may_emit = true;
     bool wants_drained = false;
@@ -82,11 +84,16 @@ struct lane {
     std::string sent;
 };
 
+// Whose stream it is: one of them, or none for a handle that only reads (of balancers).
+struct tables {
+    const pk_http_filter* filter = nullptr;
+    const pk_handler* handler = nullptr;
+    const pk_tunnel* tunnel = nullptr;
+};
+
 class fake_stream {
 public:
-    // With neither filter nor handler: a handle that only reads, for balancers.
-    fake_stream(fake_host& host, const pk_http_filter* filter, const pk_handler* handler,
-                void* instance, const request_spec& spec);
+    fake_stream(fake_host& host, const tables& of, void* instance, const request_spec& spec);
     ~fake_stream();
     fake_stream(const fake_stream&) = delete;
 
@@ -120,6 +127,16 @@ public:
     void play_stream_end(std::uint32_t cause);
     void drained(std::size_t d);
     void woken();
+    // Of a tunnel.
+    void play_limit(std::uint32_t which);
+    void play_drain(std::uint64_t deadline_ns);
+    bool tunnelling() const noexcept { return tunnel_ != nullptr && open_; }
+    // Its handle may be asked what only `accepted` may.
+    bool in_accepted() const noexcept {
+        return tunnel_ != nullptr && status == 101 && lanes[1].began && !open_;
+    }
+    const pk_tunnel* tunnel() const noexcept { return tunnel_; }
+    std::uint64_t idle_limit = 0, life_limit = 0;
     outcome state(std::size_t d) const;
 
     fake_host& host() noexcept { return host_; }
@@ -129,7 +146,7 @@ public:
     bool held_here(std::uint32_t which) const;
     bool out() const noexcept { return reset_ || (replied && !streaming()) || ended_; }
     // Nothing of the message comes here any more; a handler still reads while it responds.
-    bool deaf() const noexcept { return out() || (replied && filter_ != nullptr); }
+    bool deaf() const noexcept { return out() || (replied && handler_ == nullptr); }
     bool streaming() const noexcept { return responded && !lanes[1].finished; }
     // Something went on the plugin's behalf that it may not do.
     void breach(const std::string& what);
@@ -165,6 +182,13 @@ private:
     };
 
     std::uint32_t interest(std::uint32_t bit) const;
+    bool looks_at(std::size_t d) const;
+    std::uint64_t call_data(std::size_t d, const pk_slice_view& view, std::uint32_t flags);
+    void call_drained(std::size_t d);
+    bool has_resumed() const;
+    pk_verdict call_resumed(std::size_t d);
+    pk_verdict call_head(std::size_t d);
+    pk_verdict call_end(std::size_t d);
     void after_callback();
     void settle(std::size_t d);
     void settle_request_of_handler();
@@ -181,6 +205,8 @@ private:
     fake_host& host_;
     const pk_http_filter* filter_;
     const pk_handler* handler_;
+    const pk_tunnel* tunnel_;
+    bool open_ = false;  // The tunnel has begun.
     std::uint32_t mask_ = 0;
     handle* handle_;  // Outlives the stream: a late call is recognised by it.
     bool head_played_ = false;
@@ -190,6 +216,8 @@ private:
     bool reset_ = false;
     std::uint32_t reset_cause_ = 0;
 };
+
+const pk_tunnel_service& tunnel_table() noexcept;
 
 field_pairs parse_fields(std::string_view lines);
 bool legal_name(std::string_view name);

@@ -18,7 +18,7 @@ void log_under_test::record(const record_spec& what) {
         f.interest = [](void*) -> std::uint32_t { return 0; };
         return f;
     }();
-    fake_stream stream(instance_.host(), &nobody, nullptr, nullptr, what.request);
+    fake_stream stream(instance_.host(), tables{&nobody, nullptr, nullptr}, nullptr, what.request);
     field_store response;
     response.assign(parse_fields(what.response_fields));
     if (!what.raw_fields.empty()) stream.fields[PK_FIELDS_REQUEST].assign(what.raw_fields);

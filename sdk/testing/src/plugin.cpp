@@ -54,10 +54,12 @@ struct any_table {
     const pk_factory* factory;
 };
 
-// The point of a plugin that is a filter, else a handler.
+// The point of a plugin that is a filter or a tunnel, else a handler.
 std::string point_of(const std::string& file) {
     const library l(file);
-    return l.table<void>(PK_HTTP_FILTER_ID) != nullptr ? PK_HTTP_FILTER_ID : PK_HANDLER_ID;
+    for (const char* id : {PK_HTTP_FILTER_ID, PK_TUNNEL_ID})
+        if (l.table<void>(id) != nullptr) return id;
+    return PK_HANDLER_ID;
 }
 
 }  // namespace
@@ -147,6 +149,8 @@ plugin_under_test::plugin_under_test(std::string_view options, const setup& with
     : instance_(file, point_of(file), options, with) {
     if (point_of(file) == PK_HTTP_FILTER_ID) {
         filter_ = static_cast<const pk_http_filter*>(instance_.table());
+    } else if (point_of(file) == PK_TUNNEL_ID) {
+        tunnel_ = static_cast<const pk_tunnel*>(instance_.table());
     } else {
         handler_ = static_cast<const pk_handler*>(instance_.table());
     }
@@ -163,8 +167,8 @@ std::string plugin_under_test::load_error(std::string_view options, const setup&
 }
 
 exchange plugin_under_test::send(const request_spec& spec) {
-    return exchange(
-        std::make_unique<fake_stream>(instance_.host(), filter_, handler_, instance_.raw(), spec));
+    return exchange(std::make_unique<fake_stream>(
+        instance_.host(), tables{filter_, handler_, tunnel_}, instance_.raw(), spec));
 }
 
 exchange plugin_under_test::get(std::string target, std::string fields) {

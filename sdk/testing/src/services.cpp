@@ -234,6 +234,7 @@ const void* service(std::string_view id) {
     if (id == PK_OFFLOAD_ID) return &offload_table;
     if (id == PK_VARIABLES_ID) return &variables_table;
     if (id == PK_SUBREQUEST_ID) return &subrequest_table;
+    if (id == PK_TUNNEL_SERVICE_ID) return &tunnel_table();
     return nullptr;
 }
 

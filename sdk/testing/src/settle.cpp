@@ -59,6 +59,7 @@ void fake_stream::decide(std::size_t d, point at, pk_verdict v) {
 void fake_stream::let_head_go(std::size_t d) {
     lane& l = lanes[d];
     l.head_gone = true;
+    if (tunnel_ != nullptr && d == 1 && status == 101) open_ = true;
     if (!l.transforming) {
         for (const wide_slice& s : l.collected) pass_on(l, s, s.size);
     }
@@ -76,10 +77,10 @@ pk_slice_view fake_stream::viewed(const std::vector<wide_slice>& slices) const {
 void fake_stream::settle(std::size_t d) {
     lane& l = lanes[d];
     if (replied || reset_ || !l.began) {
-        if (d == 1 && responded && !reset_ && filter_->drained != nullptr && l.wants_drained &&
-            !l.finished && l.queued < high_water) {
+        if (d == 1 && responded && !reset_ && l.wants_drained && !l.finished &&
+            l.queued < high_water) {
             l.wants_drained = false;
-            callback([&](pk_stream* s) { filter_->drained(s, PK_RESPONSE); });
+            call_drained(1);
         }
         return;
     }
@@ -87,9 +88,7 @@ void fake_stream::settle(std::size_t d) {
         l.resume = false;
         const point at = l.waits;
         pk_verdict v = PK_NEXT;
-        if (filter_->resumed != nullptr && at != point::data) {
-            callback([&](pk_stream* s) { v = filter_->resumed(s, static_cast<std::uint32_t>(d)); });
-        }
+        if (has_resumed() && at != point::data) v = call_resumed(d);
         if (at == point::data) {
             l.waits = point::none;
         } else {
@@ -101,11 +100,10 @@ void fake_stream::settle(std::size_t d) {
     if (l.wants_drained && l.queued < high_water && !l.finished && l.head_gone) {
         l.wants_drained = false;
         if (l.waits == point::data) l.waits = point::none;
-        if (filter_->drained != nullptr) {
-            callback([&](pk_stream* s) { filter_->drained(s, static_cast<std::uint32_t>(d)); });
-        }
+        call_drained(d);
     }
     if (replied || reset_ || !l.head_gone || l.waits != point::none) return;
+    if (tunnel_ != nullptr && status == 101 && !open_) return;  // Held.
     if (l.queued >= high_water) return;
     if (!l.input.empty()) offer(d);
     if (l.input_end && l.input.empty() && l.waits == point::none && !l.end_played) end_of(d);
@@ -113,21 +111,26 @@ void fake_stream::settle(std::size_t d) {
 
 void fake_stream::offer(std::size_t d) {
     lane& l = lanes[d];
-    const auto hook = d == 0 ? filter_->request_data : filter_->response_data;
-    const bool wanted = interest(d == 0 ? PK_ON_REQUEST_DATA : PK_ON_RESPONSE_DATA) != 0;
     std::vector<wide_slice> slices(l.input.begin(), l.input.end());
     std::uint64_t offered = 0;
     for (const wide_slice& s : slices) offered += s.size;
     std::uint64_t taken = offered;
-    if (wanted && !l.finished) {
+    const std::size_t sent_before = l.sent.size();
+    const bool was_finished = l.finished;
+    if (looks_at(d) && !l.finished) {
         const pk_slice_view offer_view = viewed(slices);
-        callback([&](pk_stream* s) { taken = hook(s, &offer_view, l.flush); });
+        taken = call_data(d, offer_view, l.flush);
         if (replied || reset_) return;
         if (taken > offered) {
             breach("takes more bytes than were offered");
             return give_up();
         }
     }
+    // Of a tunnel, what was emitted in the hook goes after what was taken in it.
+    const std::string emitted = tunnel_ != nullptr ? l.sent.substr(sent_before) : std::string();
+    if (!emitted.empty()) l.sent.resize(sent_before);
+    const bool is_finished =
+        std::exchange(l.finished, tunnel_ != nullptr ? was_finished : l.finished);
     std::uint64_t left = taken;
     while (!l.input.empty() && (left > 0 || l.input.front().size == 0)) {
         wide_slice& s = l.input.front();
@@ -138,16 +141,16 @@ void fake_stream::offer(std::size_t d) {
         s.size -= part;
         if (s.size == 0) l.input.pop_front();
     }
+    l.sent += emitted;
+    l.finished = is_finished;
     if (taken < offered) l.waits = point::data;
 }
 
 void fake_stream::end_of(std::size_t d) {
     lane& l = lanes[d];
     l.end_played = true;
-    const auto hook = d == 0 ? filter_->request_end : filter_->response_end;
     pk_verdict v = PK_NEXT;
-    const bool wanted = interest(d == 0 ? PK_ON_REQUEST_END : PK_ON_RESPONSE_END) != 0;
-    if (wanted && !l.finished) callback([&](pk_stream* s) { v = hook(s); });
+    if (!l.finished) v = call_end(d);
     decide(d, point::end, v);
     if (l.ended && l.transforming && l.length >= 0 &&
         static_cast<std::uint64_t>(l.length) != l.sent.size()) {

@@ -175,17 +175,28 @@ void resume(pk_stream* raw, std::uint32_t d) {
 pk_status transform(pk_stream* raw, std::uint32_t d, std::int64_t length) {
     const call c(raw, "transform");
     if (!c || d > 1) return PK_INVALID;
-    if (!c->held_here(d == 0 ? PK_FIELDS_REQUEST : PK_FIELDS_RESPONSE)) return PK_WRONG_STATE;
+    const bool here = c->tunnel() != nullptr
+                          ? c->in_accepted()
+                          : c->held_here(d == 0 ? PK_FIELDS_REQUEST : PK_FIELDS_RESPONSE);
+    if (!here) return PK_WRONG_STATE;
     c->lanes[d].transforming = true;
     c->lanes[d].length = length;
     return PK_OK;
+}
+
+// Whether what goes on in that direction is the handle's to send.
+bool has_output(const fake_stream& s, std::uint32_t d) {
+    const lane& l = s.lanes[d];
+    if (l.finished) return false;
+    if (d == 1 && s.responded) return true;
+    return s.tunnel() != nullptr ? s.tunnelling() && l.interest != 0 : l.transforming;
 }
 
 pk_status take_bytes(fake_stream& s, std::uint32_t d, std::string_view bytes) {
     if (d > 1) return PK_INVALID;
     lane& l = s.lanes[d];
     const bool responder = d == 1 && s.responded;
-    if (s.wants_reset() || l.finished || (!l.transforming && !responder)) return PK_WRONG_STATE;
+    if (s.wants_reset() || !has_output(s, d)) return PK_WRONG_STATE;
     if (!l.may_emit || l.emitted + bytes.size() > emit_max) {
         l.wants_drained = true;
         if (bytes.size() > emit_max) s.breach("emits more than 256 KiB in one callback");
@@ -291,7 +302,7 @@ pk_status finish(pk_stream* raw, std::uint32_t d, pk_field_view trailers) {
     if (!c || d > 1) return PK_INVALID;
     lane& l = c->lanes[d];
     const bool responder = d == 1 && c->responded;
-    if (l.finished || (!l.transforming && !responder)) return PK_WRONG_STATE;
+    if (!has_output(*c.s, d)) return PK_WRONG_STATE;
     l.finished = true;
     field_pairs pairs;
     for (field f : field_list(trailers)) pairs.emplace_back(f.name, f.value);

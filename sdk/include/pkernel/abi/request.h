@@ -29,8 +29,11 @@ enum {
     PK_REQUEST_IDEMPOTENT = 2u, /* RFC 9110 9.2.2 */
     PK_REQUEST_HAS_BODY = 4u,   /* a body is announced; it may still turn out to be empty */
     PK_REQUEST_SECURE = 8u,     /* arrived through a transport that encrypts */
-    PK_REQUEST_HTTP10 = 16u, /* the client speaks HTTP/1.0: it gets no 1xx and no chunked coding */
-    PK_REQUEST_UPGRADE = 32u /* asks to switch protocols; `upgrade` names them */
+    PK_REQUEST_HTTP10 = 16u,  /* the client speaks HTTP/1.0: it gets no 1xx and no chunked coding */
+    PK_REQUEST_UPGRADE = 32u, /* asks to switch protocols; `upgrade` names them */
+    PK_REQUEST_EXTENDED_CONNECT =
+        64u /* an upgrade in the form of RFC 8441: what HTTP/1.1 has for its handshake alone is
+               missing; the tunnel adds what the origin needs, and a 101 becomes a 2xx */
 };
 
 /* Second readings of the path (RFC 3986 6.2; behaviour A3). Deny and auth rules must be matched

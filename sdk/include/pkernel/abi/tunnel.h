@@ -72,6 +72,9 @@ typedef struct pk_tunnel {
     void (*stream_end)(pk_stream* s, uint32_t cause);
 } pk_tunnel;
 
+/* As a limit: as it is. */
+#define PK_TUNNEL_AS_IS UINT64_MAX
+
 /* Interest in a direction. */
 enum { PK_TUNNEL_DATA = 1u };
 
@@ -83,8 +86,8 @@ typedef struct pk_tunnel_service {
      * accepted on, for good, with the next byte not yet offered. */
     pk_status (*set_interest)(pk_stream* s, uint32_t direction, uint32_t interest);
     /* [worker] From accepted on, instead of the route's `timeouts.tunnel_idle` and of no limit;
-     * 0: none. Idle counts since the last byte of either direction, life since the 101 went to
-     * the client. Starts anew with each call. */
+     * 0: none, PK_TUNNEL_AS_IS: no change. Idle counts since the last byte of either direction,
+     * life since the 101 went to the client. Starts anew with each call. */
     pk_status (*set_limits)(pk_stream* s, uint64_t idle_ns, uint64_t life_ns);
 } pk_tunnel_service;
 

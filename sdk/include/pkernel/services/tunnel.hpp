@@ -7,6 +7,7 @@
 #include <pkernel/stream.hpp>
 
 #include <chrono>
+#include <optional>
 
 namespace pk {
 
@@ -24,14 +25,18 @@ public:
     pk_status look_away(stream& s, direction d) const noexcept {
         return table_->set_interest(s.raw(), static_cast<std::uint32_t>(d), 0);
     }
-    // Instead of the route's; zero: none. From on_accepted on; each call starts both anew.
-    [[nodiscard]] pk_status limits(stream& s, std::chrono::nanoseconds idle,
-                                   std::chrono::nanoseconds life) const noexcept {
-        return table_->set_limits(s.raw(), static_cast<std::uint64_t>(idle.count()),
-                                  static_cast<std::uint64_t>(life.count()));
+    // Zero: none; nothing: as it is, which is at first the route's idle limit and no other. From
+    // on_accepted on; each call starts both anew.
+    [[nodiscard]] pk_status limits(stream& s, std::optional<std::chrono::nanoseconds> idle,
+                                   std::optional<std::chrono::nanoseconds> life) const noexcept {
+        return table_->set_limits(s.raw(), raw(idle), raw(life));
     }
 
 private:
+    static std::uint64_t raw(std::optional<std::chrono::nanoseconds> limit) noexcept {
+        return limit ? static_cast<std::uint64_t>(limit->count()) : PK_TUNNEL_AS_IS;
+    }
+
     const pk_tunnel_service* table_;
 };
 

@@ -1,4 +1,4 @@
-// One request and its response, played event by event through one filter or handler.
+// One request and its response, played event by event through one filter, handler or tunnel.
 
 #pragma once
 
@@ -27,6 +27,8 @@ struct request_spec {
     std::string route = "app";
     bool secure = false;
     bool http10 = false;
+    std::string upgrade = {};  // The protocol that it asks to switch to.
+    bool extended_connect = false;
 };
 
 // Where a direction stands after an event.
@@ -73,6 +75,15 @@ public:
     outcome response(std::uint32_t status, std::string_view fields = {});
     outcome response_body(std::string_view bytes, bool flush = false);
     outcome response_end(std::string_view trailers = {});
+
+    // Of a tunnel: response(101) begins it unless the plugin says otherwise; then body, end,
+    // response_body and response_end are its two directions. Limits run out when a test says so.
+    outcome limit(std::uint32_t which);
+    outcome drain_notice(std::uint64_t deadline_ns = 0);
+    bool tunnelling() const;
+    bool looked_at(way w) const;
+    std::uint64_t idle_limit_ns() const;
+    std::uint64_t life_limit_ns() const;
 
     // stream_end; nothing may be played after it.
     void finish(std::uint32_t cause = PK_END_COMPLETE);

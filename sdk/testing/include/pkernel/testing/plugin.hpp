@@ -6,6 +6,7 @@
 #include <pkernel/abi/handler.h>
 #include <pkernel/abi/http_filter.h>
 #include <pkernel/abi/log.h>
+#include <pkernel/abi/tunnel.h>
 #include <pkernel/testing/exchange.hpp>
 #include <pkernel/testing/host.hpp>
 
@@ -73,7 +74,7 @@ private:
     std::uint32_t workers_running_ = 0;
 };
 
-// A filter or handler with the requests that a test plays through it.
+// A filter, handler or tunnel with the requests that a test plays through it.
 class plugin_under_test {
 public:
     explicit plugin_under_test(std::string_view options = {}, const setup& with = {},
@@ -102,6 +103,7 @@ private:
     mutable instance_under_test instance_;
     const pk_http_filter* filter_ = nullptr;
     const pk_handler* handler_ = nullptr;
+    const pk_tunnel* tunnel_ = nullptr;
 };
 
 }  // namespace pk::testing
