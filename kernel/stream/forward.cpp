@@ -245,6 +245,11 @@ void forward::on_send_drained() {
 }
 
 bool forward::wants_data() {
+    if (stream_.tunnelling()) {
+        if (!tunnel_splices()) return stream_.wants_response();
+        pump_tunnel();
+        return false;
+    }
     if (splices()) {
         pump_splice();
         return false;
@@ -258,6 +263,32 @@ bool forward::splices() {
     if (conn_->spliceable() < splicer::bytes_min || !stream_.unfiltered_response()) return false;
     splice_to_ = stream_.from().splice_target();
     return splice_to_ >= 0 && splice_.begin(stream_.in().pipes);
+}
+
+// Whether the origin's side of a tunnel goes by splice: while it is busy and nobody looks at it.
+bool forward::tunnel_splices() {
+    if (tunnel_splice_.active()) return true;
+    if (conn_->splice_source() < 0 || !stream_.moves_alone(PK_RESPONSE)) return false;
+    splice_to_ = stream_.from().splice_target();
+    return splice_to_ >= 0 && tunnel_splice_.begin(stream_.in().pipes);
+}
+
+void forward::pump_tunnel() {
+    using outcome = net::fd_splice::outcome;
+    std::uint64_t moved = 0;
+    const auto what = tunnel_splice_.pump(conn_->fd(), splice_to_, moved);
+    if (moved > 0) {
+        stream_.from().spliced(moved);
+        stream_.tunnel_moved();
+    }
+    if (what == outcome::more) return conn_->read_on();
+    if (what == outcome::waits_sink) {
+        stream_.pause_response();
+        return stream_.from().splice_waits();
+    }
+    tunnel_splice_.end();
+    if (what == outcome::waits_source) return conn_->source_waits();
+    conn_->source_over(what == outcome::failed);
 }
 
 bool forward::held_by_client() {
@@ -284,6 +315,8 @@ void forward::response_drained() {
     if (!conn_ || !got_head_) return;
     if (splice_.active())
         pump_splice();
+    else if (tunnel_splice_.active())
+        pump_tunnel();
     else
         conn_->resume_reading();
 }
@@ -297,6 +330,7 @@ void forward::cancel(bool with_reset) noexcept {
     waiting_.clear();
     scratch_.reset();
     splice_.end();
+    tunnel_splice_.end();
     release();
     if (conn_) std::exchange(conn_, nullptr)->abandon(with_reset);
 }

@@ -13,6 +13,7 @@
 #include "kernel/base/end_reason.hpp"
 #include "kernel/base/scratch.hpp"
 #include "kernel/http/framing.hpp"
+#include "kernel/net/fd_splice.hpp"
 #include "kernel/net/timer.hpp"
 #include "kernel/stream/replay_body.hpp"
 #include "kernel/stream/splicer.hpp"
@@ -56,6 +57,9 @@ public:
     void response_drained();
     // Of a tunnel: the client's side has gone to the origin, with its FIN.
     bool tunnel_sent() const noexcept { return conn_ && conn_->write_ended(); }
+    // Where the client's side can be spliced to, or -1; and that it takes no more now.
+    int splice_sink() const noexcept { return conn_ ? conn_->splice_sink() : -1; }
+    void sink_waits() { conn_->sink_waits(); }
     // Ends it without a word to the stream: the client is gone, or was answered otherwise.
     void cancel(bool with_reset = false) noexcept;
     void reset() noexcept;
@@ -127,6 +131,8 @@ private:
     void release() noexcept;
     bool splices();
     void pump_splice();
+    bool tunnel_splices();
+    void pump_tunnel();
 
     stream& stream_;
     upstream::chooser* chooser_ = nullptr;
@@ -169,6 +175,7 @@ private:
     base::slice_queue waiting_;  // Body that came before the connection was there.
     base::scratch scratch_;
     splicer splice_;
+    net::fd_splice tunnel_splice_;
     net::timer continue_timer_;
     net::timer try_timer_;
     net::timer delay_timer_;

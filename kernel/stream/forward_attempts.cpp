@@ -186,6 +186,7 @@ void forward::release() noexcept {
 void forward::on_failure(const upstream::failure& why) {
     conn_ = nullptr;
     splice_.end();
+    tunnel_splice_.end();
     const bool was_connected = std::exchange(connected_, false);
     last_failure_ = why;
     if (got_head_) {

@@ -162,7 +162,8 @@ void http1_server::watch_writing() {
 // What is queued is written first, as far as that goes without a word about errors: they show
 // again.
 int http1_server::splice_target() noexcept {
-    if (chunked_ || until_close_ || response_left_ <= 0 || aborted_) return -1;
+    const bool known = response_left_ > 0 || phase_ == phase::tunnel;
+    if (chunked_ || until_close_ || !known || aborted_) return -1;
     while (!out_.empty() && writable_) {
         const auto r = wire_.send(out_, true);
         if (r.status != net::io_status::done) return -1;

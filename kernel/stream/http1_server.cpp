@@ -90,7 +90,7 @@ bool http1_server::make_room() {
         return true;
     }
     if (phase_ == phase::tunnel) {
-        in_.renew(large_);
+        in_.renew(full_reads_ > 0);
         return true;
     }
     return in_.extend(listener().head_limits.head_max + 1);
@@ -346,6 +346,7 @@ void http1_server::close(bool with_reset) {
     read_timer_.cancel();
     write_timer_.cancel();
     deferred::unlink();
+    splice_.end();
     out_.clear();
     in_.release();
     wire_.close(with_reset);

@@ -15,6 +15,7 @@
 #include "kernel/base/slice_queue.hpp"
 #include "kernel/http/chunked.hpp"
 #include "kernel/http/framing.hpp"
+#include "kernel/net/fd_splice.hpp"
 #include "kernel/net/wire.hpp"
 #include "kernel/stream/client_connection.hpp"
 #include "kernel/stream/context.hpp"
@@ -78,6 +79,8 @@ private:
     bool take_body();
     void begin_tunnel();
     bool take_tunnel();
+    bool splices_tunnel();
+    void pump_tunnel();
     void tunnel_writes();
     bool take_chunked();
     bool take_trailers();
@@ -124,8 +127,8 @@ private:
     bool continued_ = false;
     bool draining_ = false;
     bool splice_waits_ = false;
-    bool large_ = false;     // A tunnel's last read filled its block.
-    bool fin_seen_ = false;  // Of a tunnel, as
+    std::uint8_t full_reads_ = 0;  // Of a tunnel: those in a row that filled their block.
+    bool fin_seen_ = false;        // Of a tunnel, as
     bool fin_sent_ = false;
     stream* stream_ = nullptr;
     base::block_account* const account_;
@@ -143,6 +146,8 @@ private:
     std::uint64_t lingered_ = 0;
     std::int64_t response_left_ = -1;  // Of a response with a length.
     std::uint64_t requests_ = 0;
+    net::fd_splice splice_;  // Of a tunnel's client to its origin.
+    int splice_to_ = -1;
     net::timer read_timer_;
     net::timer write_timer_;
 };

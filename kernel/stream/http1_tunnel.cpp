@@ -18,10 +18,41 @@ void http1_server::begin_tunnel() {
 // False: nothing to read, or nobody to take it.
 bool http1_server::take_tunnel() {
     if (fin_seen_ || !stream_->wants_request()) return false;
-    if (in_.empty() && !fill()) return false;
-    large_ = in_.free_size() == 0;
+    if (in_.empty()) {
+        if (splices_tunnel()) {
+            pump_tunnel();
+            return false;
+        }
+        if (!fill()) return false;
+        full_reads_ = in_.free_size() > 0 ? 0 : full_reads_ < 255 ? full_reads_ + 1 : 255;
+    }
     stream_->request_data(in_.take(in_.size()));
     return true;
+}
+
+// While the client's side is busy and nobody looks at it.
+bool http1_server::splices_tunnel() {
+    if (splice_.active()) return true;
+    const bool busy = full_reads_ >= net::fd_splice::full_reads_min && readable_;
+    if (!busy || wire_.plain_to_read() < 0) return false;
+    splice_to_ = stream_->splice_sink();
+    return splice_to_ >= 0 && splice_.begin(context_.pipes);
+}
+
+void http1_server::pump_tunnel() {
+    using outcome = net::fd_splice::outcome;
+    std::uint64_t moved = 0;
+    const auto what = splice_.pump(wire_.fd(), splice_to_, moved);
+    if (moved > 0) stream_->request_spliced(moved);
+    if (what == outcome::more) return context_.loop.defer(*this);
+    if (what == outcome::waits_sink) return stream_->sink_waits();
+    splice_.end();
+    full_reads_ = 0;
+    readable_ = false;
+    if (what == outcome::ended) return peer_ended();
+    if (what == outcome::waits_source) return;
+    end_stream({PK_END_CLIENT_ABORT, "client_reset"});
+    close(false);
 }
 
 // What there was has been written, as far as it went. Ends the side, or both, or reads on.

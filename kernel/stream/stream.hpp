@@ -82,6 +82,14 @@ public:
     bool tunnelling() const noexcept;
     // Both directions have gone to their peers, as far as the origin's side knows.
     bool tunnel_sent() const noexcept { return forward_.tunnel_sent(); }
+    // Whether the tunnel's bytes of that direction may go past it: nobody looks, nothing waits.
+    bool moves_alone(int direction) const noexcept;
+    void tunnel_moved() noexcept;
+    // The client's side of it by splice: the fd to splice to, or -1; bytes that went there; that it
+    // takes no more now, after which resume_request follows.
+    int splice_sink() const noexcept;
+    void request_spliced(std::uint64_t bytes) noexcept;
+    void sink_waits();
     // The process goes, in `left` (0: when the tunnel likes).
     void drain_tunnel(net::nanoseconds left);
     // What the request asks to switch to, if a tunnel of its route judges it; else empty.

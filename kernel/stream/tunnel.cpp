@@ -140,6 +140,29 @@ bool stream::tunnelling() const noexcept {
     return tunnel_ && tunnel_->open();
 }
 
+bool stream::moves_alone(int direction) const noexcept {
+    const lane& l = direction == PK_REQUEST ? request_ : response_;
+    return tunnelling() && !ended_ && l.first && passes_by(l) && l.tail.empty();
+}
+
+void stream::tunnel_moved() noexcept {
+    tunnel_->moved();
+}
+
+int stream::splice_sink() const noexcept {
+    return moves_alone(PK_REQUEST) ? forward_.splice_sink() : -1;
+}
+
+void stream::request_spliced(std::uint64_t bytes) noexcept {
+    request_bytes_ += bytes;
+    tunnel_->moved();
+}
+
+void stream::sink_waits() {
+    request_.paused = true;
+    forward_.sink_waits();
+}
+
 void stream::drain_tunnel(net::nanoseconds left) {
     if (tunnel_ && !ended_) tunnel_->drain(left);
 }

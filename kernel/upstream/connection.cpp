@@ -96,7 +96,8 @@ void connection::begin(connection_user& user, const exchange& what) {
     phase_ = phase::head;
     timing_ = timing::none;
     request_ended_ = write_failed_ = wrote_ = got_bytes_ = in_trailers_ = surplus_ = false;
-    large_ = read_ended_ = write_ended_ = false;
+    full_reads_ = 0;
+    sink_waits_ = read_ended_ = write_ended_ = false;
     in_.charge_to(what.account);
     seen_ = informational_ = 0;
     left_ = 0;
@@ -106,10 +107,16 @@ void connection::begin(connection_user& user, const exchange& what) {
     ++exchanges_;
 }
 
+void connection::run_deferred() {
+    flush();
+    if (phase_ == phase::tunnel && readable_) read();
+}
+
 void connection::flush() {
     if (phase_ == phase::closed || phase_ == phase::connecting || phase_ == phase::handshake)
         return;
-    const bool had = !out_.empty();
+    const bool had = !out_.empty() || (sink_waits_ && writable_);
+    if (writable_) sink_waits_ = false;
     while (!out_.empty() && writable_) {
         const auto r = wire_.send(out_, false);
         if (r.status == net::io_status::done || wire_.session()) wrote_ = true;
@@ -133,6 +140,7 @@ void connection::write_failed() {
 }
 
 void connection::after_writing(bool had) {
+    if (sink_waits_) return;  // Timed already.
     if (!out_.empty() && (reads() || phase_ == phase::tunnel))
         return time(timing::send, what_.limits->send);
     if (phase_ == phase::tunnel) {
@@ -171,7 +179,7 @@ void connection::on_io(std::uint32_t events) {
         net::connect_error(wire_.fd()) != 0)
         return fail(failure_kind::reset);
     const bool ends = phase_ == phase::tunnel && request_ended_ && !write_ended_;
-    if ((events & net::io_writable) && (!out_.empty() || ends)) flush();
+    if ((events & net::io_writable) && (!out_.empty() || ends || sink_waits_)) flush();
     if (readable_) read();
 }
 
@@ -211,7 +219,7 @@ bool connection::make_room() {
         return true;
     }
     if (phase_ == phase::tunnel) {
-        in_.renew(large_);
+        in_.renew(full_reads_ > 0);
         return true;
     }
     return in_.extend(what_.limits->head.head_max);
@@ -228,7 +236,8 @@ bool connection::fill() {
         case net::io_status::done:
             got_bytes_ = true;
             if (phase_ == phase::body) time(timing::stall, what_.limits->stall);
-            if (phase_ == phase::tunnel) large_ = in_.free_size() == 0;
+            if (phase_ == phase::tunnel)
+                full_reads_ = in_.free_size() > 0 ? 0 : full_reads_ < 255 ? full_reads_ + 1 : 255;
             return true;
         case net::io_status::would_block:
             return false;
@@ -467,6 +476,17 @@ std::int64_t connection::splice_into(int pipe, std::size_t most) {
     }
     fail(n == 0 ? failure_kind::closed : failure_kind::reset);
     return -1;
+}
+
+void connection::source_over(bool failed) {
+    if (failed) return fail(failure_kind::reset);
+    readable_ = false;
+    peer_ended();
+}
+
+void connection::sink_waits() {
+    writable_ = false;
+    if (!std::exchange(sink_waits_, true)) time(timing::send, what_.limits->send);
 }
 
 void connection::time(timing what, net::nanoseconds after) {

@@ -17,6 +17,7 @@
 #include "kernel/http/chunked.hpp"
 #include "kernel/http/framing.hpp"
 #include "kernel/http/head.hpp"
+#include "kernel/net/fd_splice.hpp"
 #include "kernel/net/wire.hpp"
 #include "kernel/upstream/endpoint.hpp"
 #include "kernel/upstream/race.hpp"
@@ -163,6 +164,26 @@ public:
     std::int64_t splice_into(int pipe, std::size_t most);
     void finish_spliced() { finish_response(); }
 
+    // Of a tunnel: the fd that its bytes can be spliced from while many come, or to while none wait
+    // here; else -1. What came of it the others tell.
+    int splice_source() const noexcept {
+        const bool busy = full_reads_ >= net::fd_splice::full_reads_min && readable_;
+        return phase_ == phase::tunnel && busy && in_.empty() ? wire_.plain_to_read() : -1;
+    }
+    int splice_sink() const noexcept {
+        const bool free = out_.empty() && writable_ && !request_ended_;
+        return phase_ == phase::tunnel && free ? wire_.plain_to_write() : -1;
+    }
+    int fd() const noexcept { return wire_.fd(); }
+    void source_waits() noexcept {
+        readable_ = false;
+        full_reads_ = 0;
+    }
+    void source_over(bool failed);
+    // on_send_drained follows.
+    void sink_waits();
+    void read_on() { loop_.defer(*this); }
+
     void on_io(std::uint32_t events) override;
 
 private:
@@ -179,7 +200,7 @@ private:
     enum class timing : std::uint8_t { none, connect, send, response, stall };
 
     static void on_timer(void* self);
-    void run_deferred() override { flush(); }
+    void run_deferred() override;
     void flush();
     void write_failed();
     void after_writing(bool had);
@@ -232,7 +253,8 @@ private:
     bool in_trailers_ = false;
     bool reading_ = false;
     bool surplus_ = false;
-    bool large_ = false;       // A tunnel's last read filled its block.
+    std::uint8_t full_reads_ = 0;  // Of a tunnel: those in a row that filled their block.
+    bool sink_waits_ = false;
     bool read_ended_ = false;  // Of a tunnel, as
     bool write_ended_ = false;
     std::size_t seen_ = 0;

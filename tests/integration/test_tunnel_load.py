@@ -1,0 +1,217 @@
+"""Tunnels that carry much, or nothing for long: half-closes (F09), stops (F27), back-pressure, splicing, a day."""
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig.pkrig import SLOW, Proxy  # noqa: E402
+from rig.proxy import build_dir  # noqa: E402
+from rig.sanitized import skips  # noqa: E402
+
+FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+CONFIG = """
+logs: [ access_log: {{ format: json, path: $TMP/access.log }} ]
+listeners:
+  - {{ name: web, address: "127.0.0.1:0" }}
+upstreams:
+  app: {{ endpoints: [ "127.0.0.1:{port}" ] }}
+routes:
+  - match: {{ path: / }}
+    upgrade: [ burrow ]
+    forward: app
+"""
+MIB = 1 << 20
+
+
+class Tunnels(unittest.TestCase):
+    def setUp(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.listener.close)
+        self.plugins = tempfile.TemporaryDirectory(prefix="pkrig-plugins-")
+        self.addCleanup(self.plugins.cleanup)
+        for file in (
+            build_dir() / "plugins" / "access_log.so",
+            build_dir() / "tests" / "plugins" / "burrow.so",
+        ):
+            shutil.copy(file, self.plugins.name)
+        os.chmod(self.plugins.name, 0o755)
+
+    def start(self, *words, **how):
+        text = CONFIG.format(port=self.listener.getsockname()[1])
+        self.proxy = Proxy(text, args=["--plugins-dir", self.plugins.name, *words], **how)
+        self.addCleanup(self.proxy.cleanup)
+
+    def open(self, asks=""):
+        """(client, origin), both inside the tunnel."""
+        client = socket.create_connection(("127.0.0.1", self.proxy.port()), 20 * SLOW)
+        self.addCleanup(client.close)
+        client.sendall(
+            f"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: burrow\r\nConnection: Upgrade\r\n"
+            f"X-Burrow: {asks}\r\n\r\n".encode()
+        )
+        origin, _ = self.listener.accept()
+        origin.settimeout(20 * SLOW)
+        self.addCleanup(origin.close)
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += origin.recv(65536)
+        origin.sendall(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: burrow\r\nConnection: Upgrade\r\n\r\n"
+        )
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += client.recv(1)
+        self.assertEqual(head.split()[1], b"101")
+        return client, origin
+
+    def pipes(self):
+        folder = Path(f"/proc/{self.proxy.engine_pid()}/fd")
+        return sum(os.readlink(fd).startswith("pipe:") for fd in folder.iterdir())
+
+    def carry(self, one, other, size):
+        """Both ways at once, each ended by a half-close; what arrived is what was sent."""
+        data = [os.urandom(MIB) * (size // MIB) for _ in range(2)]
+        got = {}
+
+        def send(sock, bytes_):
+            sock.sendall(bytes_)
+            sock.shutdown(socket.SHUT_WR)
+
+        def receive(sock, key):
+            digest, total = hashlib.sha256(), 0
+            while piece := sock.recv(1 << 18):
+                digest.update(piece)
+                total += len(piece)
+            got[key] = (total, digest.hexdigest())
+
+        work = [
+            threading.Thread(target=send, args=(one, data[0])),
+            threading.Thread(target=send, args=(other, data[1])),
+            threading.Thread(target=receive, args=(other, 0)),
+            threading.Thread(target=receive, args=(one, 1)),
+        ]
+        for thread in work:
+            thread.start()
+        for thread in work:
+            thread.join(60 * SLOW)
+        for key in (0, 1):
+            self.assertEqual(got[key], (size, hashlib.sha256(data[key]).hexdigest()))
+
+    def test_much_goes_both_ways_at_once(self):
+        self.start()
+        for asks in ("look", ""):
+            with self.subTest(asks or "nobody looks"):
+                before = self.pipes()
+                self.carry(*self.open(asks), 32 * MIB)
+                grown = self.pipes() - before
+                # Nobody looks: it goes by splice, whose pipes are kept for the next.
+                self.assertEqual(grown > 0, asks == "", grown)
+        self.proxy.finish()
+
+    def test_a_slow_reader_stops_the_other_side(self):
+        self.start()
+        for asks in ("", "look"):
+            for way in (0, 1):
+                with self.subTest(asks or "nobody looks", way=way):
+                    self.slow(*self.open(asks)[:: 1 if way == 0 else -1])
+        self.proxy.finish()
+
+    def slow(self, sender, reader):
+        size, rss = 64 * MIB, self.proxy.rss_bytes()
+        sent = []
+
+        def flood():
+            block = b"x" * MIB
+            for _ in range(size // MIB):
+                sender.sendall(block)
+                sent.append(len(block))
+            sender.shutdown(socket.SHUT_WR)
+
+        thread = threading.Thread(target=flood)
+        thread.start()
+        last, deadline = -1, time.monotonic() + 20 * SLOW
+        while sum(sent) != last and time.monotonic() < deadline:  # Until it moves no more.
+            last = sum(sent)
+            thread.join(0.5)
+        self.assertLess(sum(sent), 32 * MIB)
+        if not skips("test_tunnel_load.memory"):
+            self.assertLess(self.proxy.rss_bytes() - rss, 4 * MIB)
+        total = 0
+        while piece := reader.recv(1 << 18):
+            total += len(piece)
+        thread.join(20 * SLOW)
+        self.assertEqual(total, size)
+        sender.close()
+        reader.close()
+
+    def logged(self):
+        lines = (self.proxy.dir / "access.log").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def test_a_stop_tells_each_tunnel_and_waits_for_it(self):
+        """F27"""
+        self.start()
+        pairs = [self.open("bye") for _ in range(8)]
+        self.proxy.signal(signal.SIGTERM)
+        for client, origin in pairs:
+            self.assertEqual(client.recv(100), b"bye")
+            self.assertEqual(client.recv(100), b"")
+            client.sendall(b"and mine")
+            self.assertEqual(origin.recv(100), b"and mine")
+            client.close()
+            self.assertEqual(origin.recv(100), b"")
+            origin.close()
+        self.assertEqual(self.proxy.wait_exit(), 0)
+        for line in self.logged():
+            self.assertEqual(line["end_reason"], "complete")
+            self.assertEqual(line["notes"], {"burrow.drain": "in time"})
+
+    def test_a_second_signal_ends_what_will_not_end(self):
+        """F27"""
+        self.start()
+        client, origin = self.open()
+        self.proxy.signal(signal.SIGTERM)
+        client.sendall(b"still here")
+        self.assertEqual(origin.recv(100), b"still here")
+        self.proxy.signal(signal.SIGTERM)
+        began = time.monotonic()
+        self.assertEqual(self.proxy.wait_exit(), 0)
+        self.assertLess(time.monotonic() - began, 1 * SLOW)
+        self.assertEqual(self.logged()[-1]["end_reason"], "shutdown")
+
+    @unittest.skipUnless(FAKETIME and not skips("test_tunnel_load.day"), "needs libfaketime")
+    def test_a_day_without_a_limit(self):
+        """24 hours in seconds, by a clock that runs fast: bytes once an hour keep it alive, silence ends it after one."""
+        self.start(
+            "--single-process",
+            env={"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+0 x14400", "FAKETIME_NO_CACHE": "1"},
+        )
+        client, origin = self.open()
+        for _ in range(60):  # 0.1 s are 24 minutes.
+            client.sendall(b"tick")
+            self.assertEqual(origin.recv(100), b"tick")
+            with self.assertRaises(TimeoutError):
+                client.settimeout(0.1)
+                client.recv(1)
+        client.settimeout(10 * SLOW)
+        began = time.monotonic()
+        self.assertEqual(client.recv(1), b"")  # The hour, and 5 s for a goodbye.
+        self.assertGreater(time.monotonic() - began, 0.1)
+        self.proxy.signal(signal.SIGTERM)
+        self.proxy.wait_exit()
+        line = self.logged()[-1]
+        self.assertEqual(line["end_reason"], "tunnel_idle")
+        self.assertGreater(line["duration_ms"], 24 * 3600 * 1000)
+
+
+if __name__ == "__main__":
+    unittest.main()
