@@ -325,6 +325,7 @@ void codec_server::drain(net::nanoseconds grace) {
     if (phase_ != phase::open || std::exchange(draining_, true)) return;
     grace_ = grace;
     call([&](const pk_codec& h) { h.drain(this); });
+    streams_.for_each([&](codec_stream& s) { s.drain_tunnel(context_.drain_left()); });
     if (streams_.empty()) watch_idle();
     schedule();
 }

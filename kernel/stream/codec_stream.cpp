@@ -182,7 +182,8 @@ void codec_stream::begin() {
         return stream_->refuse(refused_, limit ? PK_END_LIMIT : PK_END_PROTOCOL);
     }
     pk_request& r = stream_->request;
-    const bool body = !end_seen_ || received_ > 0;
+    if (connects()) announced_ = -1;
+    const bool body = !connects() && (!end_seen_ || received_ > 0);
     r.content_length = announced_;
     if (body && announced_ != 0) r.flags |= PK_REQUEST_HAS_BODY;
     auto& fields = stream_->head.headers;
@@ -197,6 +198,7 @@ void codec_stream::begin() {
     const bool expects = body && http::lists_token(fields, PK_FIELD_EXPECT, "100-continue");
     continued_ = !expects;
     stream_->begin(expects);
+    if (connects()) return stream_->request_end();
     if (!end_seen_) watch_request();
 }
 
@@ -208,7 +210,9 @@ bool codec_stream::lengths_differ() const noexcept {
 }
 
 void codec_stream::deliver() {
-    while (!in_.empty() && !aborted_ && !response_ended_ && stream_->wants_request()) {
+    // A tunnel's other direction may have ended.
+    const bool over = response_ended_ && !stream_->tunnelling();
+    while (!in_.empty() && !aborted_ && !over && stream_->wants_request()) {
         base::slice piece = in_.pop();
         const auto n = piece.size();
         window_in_ += n;
@@ -216,7 +220,8 @@ void codec_stream::deliver() {
         credit_ += n;
         server_.give_credit(*this, n);
     }
-    if (end_seen_ && in_.empty() && !end_told_ && !aborted_ && !response_ended_) {
+    const bool held = connects() && !stream_->tunnelling();
+    if (end_seen_ && in_.empty() && !end_told_ && !aborted_ && !over && !held) {
         end_told_ = true;
         request_timer_.cancel();
         stream_->request_end();
@@ -270,6 +275,7 @@ void codec_stream::send_continue() {
 void codec_stream::send_head(const response_out& head) {
     continued_ = responding_ = true;
     auto& fields = stream_->response.headers;
+    if (head.status == 101) server_.ready(*this);  // What has come is the tunnel's.
     if (!fields.has(PK_FIELD_DATE))
         fields.append("Date", stream_->arena.copy(server_.in().http_date()), PK_FIELD_DATE);
     server_.call([&](const pk_codec& h) { h.respond(this, head.status, head.fields->view()); });
@@ -312,8 +318,12 @@ void codec_stream::abort(base::end_reason why) {
 }
 
 void codec_stream::resume_request() {
-    if (begun_ && !end_told_) watch_request();
+    if (begun_ && !end_told_ && !connects()) watch_request();
     server_.ready(*this);
+}
+
+void codec_stream::request_sent() {
+    server_.schedule();
 }
 
 bool codec_stream::handshake_was_for_this() noexcept {

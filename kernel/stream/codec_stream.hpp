@@ -42,10 +42,16 @@ public:
     // Acts on what was recorded. False: the stream is over.
     bool act();
     // Both directions are through, as far as this side knows.
-    bool response_over() const noexcept { return response_ended_ && body_.empty(); }
+    bool response_over() const noexcept {
+        const bool waits = response_ended_ && stream_ && stream_->tunnelling();
+        return response_ended_ && body_.empty() && (!waits || stream_->tunnel_sent());
+    }
     bool reset_by_us() const noexcept { return aborted_; }
     bool request_over() const noexcept { return end_seen_; }
     bool aborted_by_peer() const noexcept { return peer_aborted_; }
+    void drain_tunnel(net::nanoseconds left) {
+        if (stream_) stream_->drain_tunnel(left);
+    }
     // The connection has room again.
     void output_drained();
     // The last word to the kernel's stream.
@@ -63,6 +69,7 @@ private:
     base::block_account* account() const noexcept override;
     void abort(base::end_reason why) override;
     void resume_request() override;
+    void request_sent() override;
     void send_continue() override;
     net::session* transport() noexcept override;
     bool handshake_was_for_this() noexcept override;
@@ -70,6 +77,8 @@ private:
 
     void begin();
     bool lengths_differ() const noexcept;
+    // What comes is a tunnel's, if there will be one; no body's.
+    bool connects() const noexcept { return stream_->request.flags & PK_REQUEST_EXTENDED_CONNECT; }
     void deliver();
     void drop_input();
     base::slice lasting(base::slice piece);

@@ -80,7 +80,7 @@ public:
     // From the 101 on, request_data and request_end are a tunnel's, as are the response's; it is
     // over when both directions are.
     bool tunnelling() const noexcept;
-    // Both directions have gone to their peers, as far as the origin's side knows.
+    // The client's side has gone to the origin, with its FIN.
     bool tunnel_sent() const noexcept { return forward_.tunnel_sent(); }
     // Whether the tunnel's bytes of that direction may go past it: nobody looks, nothing waits.
     bool moves_alone(int direction) const noexcept;

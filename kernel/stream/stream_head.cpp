@@ -87,6 +87,11 @@ void stream::run_request_head() {
 }
 
 void stream::start_handler() {
+    // Where a 2xx says that the tunnel stands, nothing else may answer with one.
+    const bool connects = request.flags & PK_REQUEST_EXTENDED_CONNECT;
+    if (connects && !tunnel_slot_)
+        return local_error(501, {PK_END_REFUSED, "upgrade_not_listed"}, "http_request_error",
+                           "No plugin of the route takes that protocol.");
     request_.head = head_state::delivered;
     if (!route_->handler) {
         forwarding_ = true;
@@ -128,6 +133,10 @@ void stream::run_response_head() {
 }
 
 void stream::deliver_response_head() {
+    const bool connects = request.flags & PK_REQUEST_EXTENDED_CONNECT;
+    if (connects && response.status >= 200 && response.status < 300)
+        return local_error(502, {PK_END_PROTOCOL, "upgrade_unanswered"}, "http_protocol_error",
+                           "What answered has not switched protocols.");
     response_.head = head_state::delivered;
     again_ = true;
     from_->send_head({response.status, &response.headers, response_length_, response_has_body()});

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import certs  # noqa: E402
 from rig.pkrig import SLOW, NodeApp, Proxy  # noqa: E402
 
+sys.path.append("/usr/lib/python3/dist-packages")  # Where Debian's is, whichever python this is.
 try:
     import websockets
 except ImportError:  # A machine without python3-websockets: tools/install test.
