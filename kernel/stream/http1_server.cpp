@@ -296,7 +296,10 @@ void http1_server::complete() {
     stream* s = std::exchange(stream_, nullptr);
     s->finish();
     context_.free_stream(s);
-    if (phase_ == phase::tunnel && (!cut || cut_hard_)) return close(cut && !fin_sent_);
+    // What a client still sends, that its plugin has ended, must not destroy its last bytes.
+    const bool speaks = phase_ == phase::tunnel && !cut && !fin_seen_;
+    if (phase_ == phase::tunnel && !speaks && (!cut || cut_hard_)) return close(cut && !fin_sent_);
+    if (speaks) return linger();
     if (cut) return until_close_ ? close(true) : linger();
     if (!keep_ || !whole || context_.draining || draining_) {
         // Unread bytes would turn the close into a reset that could overtake the answer.

@@ -212,6 +212,7 @@ void stream::open_tunnel() {
         st->waits = false;
     }
     again_ = true;
+    if (context_.draining) tunnel_->drain(context_.drain_left());
 }
 
 }  // namespace pkernel::stream

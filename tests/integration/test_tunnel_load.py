@@ -50,7 +50,7 @@ class Tunnels(unittest.TestCase):
         self.proxy = Proxy(text, args=["--plugins-dir", self.plugins.name, *words], **how)
         self.addCleanup(self.proxy.cleanup)
 
-    def open(self, asks=""):
+    def open(self, asks="", before_101=lambda: None):
         """(client, origin), both inside the tunnel."""
         client = socket.create_connection(("127.0.0.1", self.proxy.port()), 20 * SLOW)
         self.addCleanup(client.close)
@@ -64,6 +64,7 @@ class Tunnels(unittest.TestCase):
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += origin.recv(65536)
+        before_101()
         origin.sendall(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: burrow\r\nConnection: Upgrade\r\n\r\n"
         )
@@ -174,6 +175,21 @@ class Tunnels(unittest.TestCase):
         for line in self.logged():
             self.assertEqual(line["end_reason"], "complete")
             self.assertEqual(line["notes"], {"burrow.drain": "in time"})
+
+    def test_a_tunnel_that_opens_during_a_stop_is_told_at_once(self):
+        """F27"""
+        self.start()
+
+        def stop():
+            self.proxy.signal(signal.SIGTERM)
+            self.proxy.wait_log("draining")
+
+        client, origin = self.open("bye", before_101=stop)
+        self.assertEqual(client.recv(100), b"bye")
+        client.close()
+        self.assertEqual(origin.recv(100), b"")
+        origin.close()
+        self.assertEqual(self.proxy.wait_exit(), 0)
 
     def test_a_second_signal_ends_what_will_not_end(self):
         """F27"""
