@@ -305,22 +305,6 @@ bool connection::take_head() {
     return true;
 }
 
-// Asked for, and by the whole of a request (RFC 9110 7.8): till then its body is a body.
-bool connection::granted() const noexcept {
-    const auto& fields = what_.into->headers;
-    return !what_.upgrade.empty() && http::lists_token(fields, PK_FIELD_UPGRADE, what_.upgrade) &&
-           http::lists_token(fields, PK_FIELD_CONNECTION, "upgrade") && request_ended_ &&
-           out_.empty() && !write_failed_;
-}
-
-void connection::begin_tunnel() {
-    if (!granted()) return fail(failure_kind::bad_response, {502, "unasked_upgrade"});
-    phase_ = phase::tunnel;
-    timing_ = timing::none;
-    request_ended_ = false;
-    user_->on_response_head(framing_);
-}
-
 // "timeout=5" of the Keep-Alive field, which Node sends, less one second (behaviour F7).
 void connection::take_idle_hint() {
     const pk_field* f = what_.into->headers.find(PK_FIELD_KEEP_ALIVE);
@@ -476,17 +460,6 @@ std::int64_t connection::splice_into(int pipe, std::size_t most) {
     }
     fail(n == 0 ? failure_kind::closed : failure_kind::reset);
     return -1;
-}
-
-void connection::source_over(bool failed) {
-    if (failed) return fail(failure_kind::reset);
-    readable_ = false;
-    peer_ended();
-}
-
-void connection::sink_waits() {
-    writable_ = false;
-    if (!std::exchange(sink_waits_, true)) time(timing::send, what_.limits->send);
 }
 
 void connection::time(timing what, net::nanoseconds after) {
