@@ -41,8 +41,7 @@ std::string attempt_under_test::load_error(std::string_view options, const setup
 
 void attempt_under_test::request(const request_spec& spec) {
     stream_.reset();
-    stream_ =
-        std::make_unique<fake_stream>(instance_.host(), nullptr, nullptr, instance_.raw(), spec);
+    stream_ = std::make_unique<fake_stream>(instance_.host(), tables{}, instance_.raw(), spec);
     state_.assign(table_->state_size / sizeof(std::max_align_t) + 1, {});
     stream_->raw()->state = state_.data();
 }
