@@ -221,6 +221,7 @@ instance::~instance() {
     }
     handles_.clear();
     while (!inner_.empty()) inner_.pop_back();
+    services_.give_back(number_);
 }
 
 bool instance::serves_as(const config::plugin_use& next, const catalog& next_plugins) const {

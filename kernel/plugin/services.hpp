@@ -79,7 +79,15 @@ public:
     // Of the calling thread.
     marker_slot& marker() noexcept { return markers_[thread_index]; }
 
-    std::uint32_t next_number() noexcept { return ++numbers_; }  // [control] From 1.
+    // [control] From 1; one that was given back may be had again, so that they stay small over many
+    // reloads.
+    std::uint32_t next_number() {
+        if (free_numbers_.empty()) return ++numbers_;
+        const std::uint32_t number = free_numbers_.back();
+        free_numbers_.pop_back();
+        return number;
+    }
+    void give_back(std::uint32_t number) { free_numbers_.push_back(number); }
     void name(std::uint32_t number, std::string_view label) const {
         if (naming_) naming_(number, label);
     }
@@ -95,6 +103,7 @@ private:
     const std::unique_ptr<marker_slot[]> own_markers_;
     marker_slot* markers_;
     std::uint32_t numbers_ = 0;
+    std::vector<std::uint32_t> free_numbers_;
     std::function<void(std::uint32_t, std::string_view)> naming_;
     std::function<void(instance*)> retire_;
     metric_registry metrics_;

@@ -12,12 +12,15 @@
 #include <cstring>
 
 #include "kernel/base/unique_fd.hpp"
+#include "kernel/config/diagnostic.hpp"
 #include "kernel/runtime/signals.hpp"
 
 namespace pkernel::runtime {
 namespace {
 
 using clock = std::chrono::steady_clock;
+
+constexpr int refused_code = static_cast<int>(config::exit_class::plugin);
 
 // In the forked child of a process with threads: nothing here takes a lock or memory.
 [[noreturn]] void become_trial(const char* program, char* const* words, int out, pid_t parent) {
@@ -79,9 +82,10 @@ std::optional<plugin::refusal> try_to_load(const std::vector<std::string>& words
     if (WIFSIGNALED(status))
         return plugin::refuse(
             path + " crashed while it was loaded, in a trial: " + signal_name(WTERMSIG(status)));
-    if (WEXITSTATUS(status) == 0 && !said)
-        return plugin::refuse(path + " ended the process while it was loaded, in a trial");
-    return std::nullopt;
+    const int code = WEXITSTATUS(status);
+    if ((code == 0 && said) || code == refused_code) return std::nullopt;
+    return plugin::refuse(path + " ended the process while it was loaded, in a trial (exit code " +
+                          std::to_string(code) + ')');
 }
 
 }  // namespace pkernel::runtime

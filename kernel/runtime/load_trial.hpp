@@ -14,8 +14,8 @@ namespace pkernel::runtime {
 constexpr int load_trial_max_ms = 5000;
 
 // [control] Runs this program with `words`, a command that prints something once it has loaded the
-// plugin, and waits for its end. Nothing: it did, or it ended in an orderly way with another exit
-// code, and loading will tell why. `path` is the file, for the sentence.
+// plugin, and waits for its end. Nothing: it did, or it refused the file with the exit code for
+// that, and loading will tell why. `path` is the file, for the sentence.
 std::optional<plugin::refusal> try_to_load(const std::vector<std::string>& words,
                                            const std::string& path);
 

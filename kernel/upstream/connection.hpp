@@ -99,7 +99,8 @@ public:
     struct transport_use {
         std::shared_ptr<const net::transport_plan> plan;  // Null: none.
         net::session_context* sessions = nullptr;
-        std::string_view name;  // Lives as long as the connection.
+        // Its own: the connection may outlive the generation that it was made in.
+        std::string name;
     };
     // Starts to connect, to the first of several addresses that answers; the word comes as
     // on_connected or on_failure, never before this returns. False: failed at once, `*why` tells,
