@@ -4,6 +4,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -58,6 +59,32 @@ routes:
   - match: {{ path: / }}
     forward: app
 """
+
+
+TUNNEL = """
+listeners:
+  - {{ name: web, address: "127.0.0.1:0" }}
+upstreams:
+  app: {{ endpoints: [ "127.0.0.1:{0}" ] }}
+routes:
+  - match: {{ path: / }}
+    upgrade: [ websocket ]
+    forward: app
+"""
+
+
+def websocket_origin(listener):
+    """Takes one connection and answers each message of a client by "hi"."""
+    sock, _ = listener.accept()
+    with sock:
+        while b"\r\n\r\n" not in sock.recv(4096):
+            pass
+        sock.sendall(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+        )
+        while sock.recv(4096):
+            sock.sendall(b"\x81\x02hi")
 
 
 def free_port():
@@ -253,6 +280,26 @@ class Changes(unittest.TestCase):
         log = (proxy.dir / "access.log").read_text().splitlines()
         reused = [r["reused"] for r in map(json.loads, log) if r["upstream"] == "app"]
         self.assertEqual(reused, [False] + [True] * (len(reused) - 1))
+
+    def test_a_tunnel_goes_on(self):  # F24
+        with socket.create_server(("127.0.0.1", 0)) as origin:
+            threading.Thread(target=websocket_origin, args=(origin,), daemon=True).start()
+            config = TUNNEL.format(origin.getsockname()[1])
+            proxy = self.proxy(config, workers=2)
+            kept = self.keep(proxy.port())
+            kept.sock.sendall(
+                b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            data = b""
+            while not data.endswith(b"\r\n\r\n"):
+                data += kept.sock.recv(4096)
+            self.assertIn(b" 101 ", data)
+            for i in range(10):
+                kept.sock.sendall(b"\x81\x82\0\0\0\0hi")
+                self.assertEqual(kept.sock.recv(4096), b"\x81\x02hi")
+                fresh = SAY.format(i) if i % 2 else config
+                self.assertIn("reloaded in", proxy.reload(fresh))
 
     def test_http2_goes_on(self):
         with Origin() as origin:
