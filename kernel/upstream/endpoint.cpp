@@ -76,7 +76,8 @@ void publish(upstream& u) {
         pk_endpoint out{};
         out.address = http::to_str(e.key.address);
         out.weight = e.weight;
-        out.flags = e.backup ? static_cast<std::uint32_t>(PK_ENDPOINT_BACKUP) : 0u;
+        if (e.backup) out.flags |= PK_ENDPOINT_BACKUP;
+        if (!e.in) out.flags |= PK_ENDPOINT_OUT;
         out.shared = &e.shared->abi;
         u.abi_endpoints.push_back(out);
     }

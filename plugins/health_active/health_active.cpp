@@ -73,6 +73,7 @@ public:
         upstream_ = u;
         if (!u) return arm();
         for (std::uint32_t i = 0; i < u.endpoint_count(); ++i) {
+            if (u.out(i)) continue;
             auto& t = *targets_.emplace_back(std::make_unique<target>());
             t.owner = this;
             t.index = i;

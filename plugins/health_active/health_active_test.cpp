@@ -169,6 +169,15 @@ BOOST_AUTO_TEST_CASE(no_longer_elected_it_asks_nothing) {
     BOOST_TEST(plugin.violations().empty());
 }
 
+BOOST_AUTO_TEST_CASE(what_the_config_has_out_is_not_asked) {
+    health_under_test plugin(2, "path: /");
+    plugin.put_out(1);
+    plugin.elect();
+    wait_for_probe(plugin, 0);
+    plugin.advance(1min);
+    BOOST_TEST(plugin.probe(1) == nullptr);
+}
+
 BOOST_AUTO_TEST_CASE(says_what_is_wrong_with_its_options) {
     const auto wrong = [](std::string_view options, std::string_view text) {
         return health_under_test::load_error(options).find(text) != std::string::npos;

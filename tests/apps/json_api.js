@@ -36,11 +36,14 @@ async function handle(req, res) {
   return send(res, 200, items.get(id));
 }
 
+let ending = false;
 const server = http.createServer((req, res) => {
+  if (ending) res.setHeader('Connection', 'close');
   handle(req, res).catch((error) => send(res, 400, { error: error.message }));
 });
 // As an application that is restarted well: what is under way is answered, then it ends.
 process.on('SIGTERM', () => {
+  ending = true;
   server.close(() => process.exit(0));
   server.closeIdleConnections();
 });

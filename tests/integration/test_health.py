@@ -1,7 +1,10 @@
 """Endpoints that go and come back: what health sources make of them, and what clients see of it."""
 import http.client
 import json
+import shutil
+import ssl
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -9,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig.certs import Authority  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, Refusing  # noqa: E402
 
 CONFIG = """
@@ -30,7 +34,7 @@ routes:
 class App:
     """An application whose answer the test decides, and who was asked what."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, tls=None):
         self.status, self.asked, self.hosts = 200, {}, set()
         app = self
 
@@ -51,6 +55,9 @@ class App:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # A probe may end without a word.
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
         self.thread.start()
@@ -62,8 +69,8 @@ class App:
 
 
 class Health(unittest.TestCase):
-    def app(self, port=0):
-        made = App(port)
+    def app(self, port=0, tls=None):
+        made = App(port, tls)
         self.addCleanup(made.close)
         return made
 
@@ -266,6 +273,33 @@ class Health(unittest.TestCase):
         for _ in range(20):
             self.assertEqual(self.get()[0], 200)
         self.assertEqual(one.asked["/ok"], served)
+
+    def test_probes_go_through_the_transport(self):
+        """A server of plain HTTP, and one with a name that is not meant, are no TLS endpoints."""
+        folder = Path(tempfile.mkdtemp(prefix="pkrig-"))
+        self.addCleanup(shutil.rmtree, folder)
+        root = Authority(folder, "root")
+        served = {}
+        for name in ("app.test", "else.test"):
+            pem = root.issue(name, f"DNS:{name}")
+            served[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            served[name].load_cert_chain(pem, pem.with_suffix(".key"))
+        good, other = (self.app(tls=served[name]) for name in ("app.test", "else.test"))
+        plain = self.app()
+        for probe in ("path: /healthz, ", ""):
+            with self.subTest(probe):
+                self.start(
+                    f"health_active: {{ {probe}interval: 50ms, timeout: 1s, fall: 2, rise: 1 }}",
+                    *(good, other, plain),
+                    more=f"transport: {{ tls: {{ ca: {root.pem}, server_name: app.test }} }}",
+                )
+                for bad in (other, plain):
+                    self.proxy.wait_log(rf":{bad.port}: down \(health_active says down: ")
+                for _ in range(10):
+                    self.assertEqual(self.get()[0], 200)
+                self.assertFalse([r for r in self.records() if r["failed_attempts"]])
+        self.assertIn("/healthz", good.asked)
+        self.assertEqual((other.asked, plain.asked), ({}, {}))
 
     # --- reload
 

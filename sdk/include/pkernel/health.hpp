@@ -24,9 +24,11 @@ public:
     std::string_view name() const noexcept { return view(raw_->name); }
     std::uint32_t endpoint_count() const noexcept { return raw_->endpoints->count; }
     std::string_view address(std::uint32_t index) const noexcept {
-        const auto* first = reinterpret_cast<const char*>(raw_->endpoints->first);
-        const auto at = std::size_t{raw_->endpoints->stride} * index;
-        return view(reinterpret_cast<const pk_endpoint*>(first + at)->address);
+        return view(endpoint(index).address);
+    }
+    // The config has it out: nobody asks it for anything.
+    bool out(std::uint32_t index) const noexcept {
+        return (endpoint(index).flags & PK_ENDPOINT_OUT) != 0;
     }
 
     void up(std::uint32_t index, std::string_view reason) const noexcept {
@@ -49,6 +51,11 @@ public:
     std::uint64_t* words(std::uint32_t index) const noexcept { return raw_->words(raw_, index); }
 
 private:
+    const pk_endpoint& endpoint(std::uint32_t index) const noexcept {
+        const auto* first = reinterpret_cast<const char*>(raw_->endpoints->first);
+        const auto at = std::size_t{raw_->endpoints->stride} * index;
+        return *reinterpret_cast<const pk_endpoint*>(first + at);
+    }
     void publish(std::uint32_t index, std::uint32_t state, std::chrono::nanoseconds trial_after,
                  std::string_view reason) const noexcept {
         const pk_health_state what{sizeof what, state,

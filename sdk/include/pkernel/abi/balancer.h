@@ -23,7 +23,8 @@ extern "C" {
 /* Flags of an endpoint. */
 enum {
     PK_ENDPOINT_BACKUP = 1u,
-    PK_ENDPOINT_TRIED = 2u /* reserved, never set: those already tried are no candidates */
+    PK_ENDPOINT_TRIED = 2u, /* reserved, never set: those already tried are no candidates */
+    PK_ENDPOINT_OUT = 4u    /* the config has it out (`state`): never a candidate */
 };
 
 /* Counters that all workers share, on a cache line of their own. Read with relaxed atomics. The

@@ -30,6 +30,9 @@ public:
     static std::string load_error(std::string_view options, const setup& with = {},
                                   const std::string& file = PKERNEL_PLUGIN_UNDER_TEST);
 
+    // The config has it out from now on; before elect.
+    void put_out(std::uint32_t endpoint) { endpoints_[endpoint].flags |= PK_ENDPOINT_OUT; }
+
     const said& of(std::uint32_t endpoint) const { return said_[endpoint]; }
     bool down(std::uint32_t endpoint) const { return of(endpoint).state == PK_HEALTH_DOWN; }
 
