@@ -83,9 +83,9 @@ class Bridge(unittest.TestCase):
         self.client.wait_for(lambda f: len(self.client.bodies.get(stream, b"")) >= len(want))
         self.assertEqual(self.client.bodies.get(stream, b""), want)
 
-    def last_line(self):
+    def last_line(self, end=None):
         self.client.close()
-        self.proxy.finish()
+        end() if end else self.proxy.finish()
         return json.loads((self.proxy.dir / "access.log").read_text().splitlines()[-1])
 
     def test_it_is_offered_and_both_directions_end_on_their_own(self):
@@ -182,7 +182,8 @@ class Bridge(unittest.TestCase):
         self.assertEqual(origin.recv(100), b"bye")
         self.assertEqual(origin.recv(100), b"")
         origin.close()
-        self.assertEqual(self.last_line()["end_reason"], "complete")
+        line = self.last_line(lambda: self.assertEqual(self.proxy.wait_exit(), 0))
+        self.assertEqual(line["end_reason"], "complete")
 
 
 if __name__ == "__main__":

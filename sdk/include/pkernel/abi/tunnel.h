@@ -66,8 +66,8 @@ typedef struct pk_tunnel {
     /* A limit ran out, which is PK_TUNNEL_.... It may emit a goodbye and finish. After 5 s the
      * kernel ends what is left, at once when the hook is null. Called once for each. */
     void (*limit)(pk_stream* s, uint32_t which);
-    /* The process goes, or with a reload the instance. The tunnel may go on until `deadline_ns`
-     * from now (0: no limit but its own); a goodbye as above. Once. */
+    /* The process goes; at a reload the tunnel goes on with its instance, untold. It may do so
+     * until `deadline_ns` from now (0: no limit but its own); a goodbye as above. Once. */
     void (*drain)(pk_stream* s, uint64_t deadline_ns);
     void (*stream_end)(pk_stream* s, uint32_t cause);
 } pk_tunnel;
