@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include "kernel/runtime/commands.hpp"
+#include "pkernel/abi/attempt.h"
 #include "pkernel/abi/balancer.h"
 #include "pkernel/abi/clock.h"
 #include "pkernel/abi/codec.h"
 #include "pkernel/abi/handler.h"
+#include "pkernel/abi/health.h"
 #include "pkernel/abi/http_filter.h"
 #include "pkernel/abi/log.h"
 #include "pkernel/abi/logger.h"
@@ -57,7 +59,7 @@ std::string plugins_dir(const command_line& line) {
 const std::vector<std::string>& extension_points() {
     static const std::vector<std::string> all{PK_HTTP_FILTER_ID, PK_HANDLER_ID,   PK_BALANCER_ID,
                                               PK_LOG_ID,         PK_TRANSPORT_ID, PK_CODEC_ID,
-                                              PK_TUNNEL_ID};
+                                              PK_TUNNEL_ID,      PK_ATTEMPT_ID,   PK_HEALTH_ID};
     return all;
 }
 

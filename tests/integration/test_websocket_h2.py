@@ -141,8 +141,7 @@ class Bridge(unittest.TestCase):
             self.connect(path, stream, protocol)
             self.assertTrue(self.client.wait_for(lambda f: f[0] == HEADERS and f[2] == stream))
             self.assertEqual(self.client.heads[stream][0][":status"], "501")
-        line = self.last_line()
-        self.assertEqual(line["end_reason"], "upgrade_not_listed")
+        self.assertLessEqual({"end_reason": "upgrade_not_listed"}.items(), self.last_line().items())
 
     def test_a_2xx_that_is_no_switch_is_none_for_the_client_either(self):
         self.connect()
@@ -150,7 +149,7 @@ class Bridge(unittest.TestCase):
         origin.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         self.assertTrue(self.client.wait_for(lambda f: f[0] == HEADERS))
         self.assertEqual(self.client.heads[1][0][":status"], "502")
-        self.assertEqual(self.last_line()["end_reason"], "upgrade_unanswered")
+        self.assertLessEqual({"end_reason": "upgrade_unanswered"}.items(), self.last_line().items())
 
     def test_another_answer_is_an_ordinary_one(self):
         self.connect()
