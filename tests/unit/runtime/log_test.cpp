@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 #include <chrono>
+#include <thread>
 
 #include "kernel/base/unique_fd.hpp"
 
@@ -98,12 +99,16 @@ BOOST_AUTO_TEST_CASE(nobody_waits_for_a_full_pipe_and_the_losses_are_told) {
         const std::string line(1000, 'x');
         for (int i = 0; i < 5000; ++i) base::log(log_level::info, line);
         BOOST_TEST((std::chrono::steady_clock::now() - start < std::chrono::milliseconds(500)));
-        to.drain();
-        base::log(log_level::info, "last");
+        // Told with the first line for which there is room again; when that is depends on how far
+        // the log's thread has come.
+        bool told = false;
+        while (!told && std::chrono::steady_clock::now() - start < std::chrono::seconds(20)) {
+            base::log(log_level::info, "next");
+            told = to.drain().find("lines of this log were dropped") != std::string::npos;
+            std::this_thread::yield();
+        }
+        BOOST_TEST(told);
     }
-    BOOST_TEST((std::chrono::steady_clock::now() - start < std::chrono::seconds(2)));
-    const std::string all = to.drain();
-    BOOST_TEST(all.find("lines of this log were dropped") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_reader_that_went_away_costs_nothing) {
