@@ -1,11 +1,15 @@
 #include "kernel/net/loop.hpp"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -30,6 +34,20 @@ instant monotonic_now() noexcept {
     timespec t;
     ::clock_gettime(CLOCK_MONOTONIC, &t);
     return std::chrono::seconds(t.tv_sec) + nanoseconds(t.tv_nsec);
+}
+
+nanoseconds processor_wait() noexcept {
+    const int fd = ::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return {};
+    char text[96];
+    const ssize_t size = ::read(fd, text, sizeof text);
+    ::close(fd);
+    // Time that it ran, time that it waited, how often it ran.
+    const std::string_view all(text, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    std::uint64_t waited = 0;
+    if (const auto space = all.find(' '); space != all.npos)
+        std::from_chars(all.data() + space + 1, all.data() + all.size(), waited);
+    return nanoseconds(waited);
 }
 
 mailbox::mailbox() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {

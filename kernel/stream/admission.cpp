@@ -24,7 +24,8 @@ bool admission::keeps_up(nanoseconds passed, nanoseconds busy) const noexcept {
 void admission::end_window(const load& l, nanoseconds limit, net::instant now) {
     const nanoseconds passed = now - window_began_;
     const bool enough = keeps_up(passed, passed - (l.idle - idle_before_));
-    const bool worth_it = passed >= cost_least * taken_;
+    const nanoseconds waited = waited_ ? waited_() : nanoseconds(0);
+    const bool worth_it = passed - (waited - waited_before_) >= cost_least * taken_;
     if (refusing_ && enough) {
         refusing_ = false;
         base::log(base::log_level::info, "a worker keeps up again", relief_line);
@@ -35,6 +36,7 @@ void admission::end_window(const load& l, nanoseconds limit, net::instant now) {
     }
     window_began_ = now;
     idle_before_ = l.idle;
+    waited_before_ = waited;
     lag_ = {};
     taken_ = refused_ = 0;
 }

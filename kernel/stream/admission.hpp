@@ -26,6 +26,12 @@ public:
     static constexpr nanoseconds budget = std::chrono::milliseconds(4);
     // A refusal takes about 15 us: one that saves less than ten of them is not worth it.
     static constexpr nanoseconds cost_least = std::chrono::microseconds(150);
+    // How long this thread has waited, ever, for a processor that others had: that says nothing of
+    // what requests cost. Asked once an interval.
+    using processor_wait = nanoseconds (*)() noexcept;
+
+    explicit admission(processor_wait waited = nullptr) noexcept : waited_(waited) {}
+
     static constexpr int spare_percent = 5;        // Of an interval asleep: it keeps up.
     static constexpr std::uint32_t look_each = 8;  // Requests, while none is refused.
 
@@ -52,10 +58,11 @@ private:
     bool keeps_up(nanoseconds passed, nanoseconds busy) const noexcept;
     void end_window(const load& l, nanoseconds limit, net::instant now);
 
+    const processor_wait waited_;
     bool refusing_ = false;
     std::uint32_t taken_ = 0, refused_ = 0;  // In this window.
     net::instant window_began_{};
-    nanoseconds idle_before_{};
+    nanoseconds idle_before_{}, waited_before_{};
     nanoseconds lag_{};  // The longest of this window.
 };
 

@@ -66,7 +66,7 @@ struct context {
     base::memory_level memory = base::memory_level::normal;
     std::uint64_t refused_for_memory = 0;
     std::uint64_t refused_for_load = 0;
-    admission gate;
+    admission gate{&net::processor_wait};
     std::string via;  // "1.1 <pseudonym>"
 
     // Responses say Connection: close.

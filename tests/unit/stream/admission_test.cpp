@@ -41,7 +41,8 @@ struct worker {
     }
 
     static constexpr nanoseconds refusal = 15us;
-    admission under_test;
+    static inline nanoseconds waited{};
+    admission under_test{[]() noexcept { return waited; }};
     instant now = 1000s, began = 1000s;
     nanoseconds idle{};
 };
@@ -131,6 +132,16 @@ BOOST_AUTO_TEST_CASE(a_process_that_was_stopped_is_not_overloaded) {
 BOOST_AUTO_TEST_CASE(requests_that_cost_no_more_than_a_refusal_are_never_refused) {
     worker w;
     for (int i = 0; i < 50; ++i) BOOST_REQUIRE(w.turn(10'000, 20us) == 10'000);
+}
+
+// Its neighbours have the processor nine tenths of the time: each request takes 300 us by the
+// clock, and 30 of its own.
+BOOST_AUTO_TEST_CASE(a_worker_whose_neighbours_are_busy_is_not_overloaded) {
+    worker w;
+    for (int i = 0; i < 50; ++i) {
+        BOOST_REQUIRE(w.turn(200, 300us) == 200);
+        worker::waited += 54ms;
+    }
 }
 
 BOOST_AUTO_TEST_CASE(zero_is_no_limit) {
