@@ -41,6 +41,13 @@ class GivenUp(unittest.TestCase):
         (self.dir / "word").write_text("secret")
         for each in self.dir.iterdir():
             each.chmod(0o600)
+        # The build may lie where only root may look.
+        plugins = Path(tempfile.mkdtemp(prefix="pkrig-plugins-"))
+        self.addCleanup(shutil.rmtree, plugins)
+        plugins.chmod(0o755)
+        for name in ("tls", "respond"):
+            shutil.copy(pkrig.build_dir() / "plugins" / f"{name}.so", plugins)
+        self.args = ["--plugins-dir", str(plugins)]
 
     def config(self, key="app.key"):
         return CONFIG.format(dir=self.dir, key=key)
@@ -53,7 +60,7 @@ class GivenUp(unittest.TestCase):
                 return b"".join(iter(lambda: tls.recv(4096), b""))
 
     def test_a_key_of_root_alone_serves_and_the_engine_is_nobody(self):
-        with Proxy(self.config(), workers=2) as proxy:
+        with Proxy(self.config(), workers=2, args=self.args) as proxy:
             self.assertTrue(self.get(proxy).endswith(b"\r\n\r\nsecret"))
             self.assertEqual(len(pkrig.tree(proxy.pid)), 2, "the child that opened them has gone")
             engine = proxy.engine_pid()
@@ -70,7 +77,7 @@ class GivenUp(unittest.TestCase):
 
     def test_a_renewed_key_serves_new_handshakes_after_a_reload(self):
         """And the connection from before goes on, with the old one."""
-        with Proxy(self.config(), workers=2) as proxy:
+        with Proxy(self.config(), workers=2, args=self.args) as proxy:
             old_pem = (self.dir / "app.pem").read_text()
             context = ssl.create_default_context(cafile=self.ca.pem)
             plain = socket.create_connection(("127.0.0.1", proxy.port()), 10)
@@ -95,7 +102,7 @@ class GivenUp(unittest.TestCase):
         shutil.move(self.dir / "app.key", theirs / "app.key")
         shutil.chown(theirs, "nobody")
         self.dir.chmod(0o755)
-        code, err, _ = run_to_exit(self.config("theirs/app.key"))
+        code, err, _ = run_to_exit(self.config("theirs/app.key"), self.args)
         self.assertEqual(code, 1, err)
         self.assertRegex(
             err, r"theirs/app.key' is not opened for the engine: \S+ belongs to that user"
@@ -105,7 +112,7 @@ class GivenUp(unittest.TestCase):
         )
 
     def test_a_mistake_in_a_config_of_root_alone_has_its_place(self):
-        code, err, _ = run_to_exit(self.config().replace("handler", "handlr"))
+        code, err, _ = run_to_exit(self.config().replace("handler", "handlr"), self.args)
         self.assertEqual(code, 1, err)
         self.assertRegex(err, r"pk\.yaml:9:\d+: error\[E\d+\]: unknown option 'handlr'")
 

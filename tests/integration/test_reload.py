@@ -422,7 +422,7 @@ class Plugins(unittest.TestCase):
             # A sanitizer makes an exit of a crash.
             (
                 "crashes",
-                r"(crashed|ended the process) while it was loaded, in a trial.*(SIGSEGV|1)",
+                r"(crashed|ended the process) while it was loaded, in a trial.*(SIGSEGV|1|66)",
             ),
             ("exits", "ended the process while it was loaded, in a trial"),
             ("hangs", "had not loaded after 5 s, in a trial"),
