@@ -26,6 +26,7 @@ protected:
 class acceptor final : public net::io_target {
 public:
     static constexpr int accepts_per_turn_max = 64;
+    static constexpr int used_up_max = 4;  // Turns in a row, before more are tried in one.
     static constexpr net::nanoseconds pause = std::chrono::milliseconds(100);
 
     acceptor(net::loop& loop, accept_target& to, base::unique_fd fd, std::uint32_t listener);
@@ -55,6 +56,8 @@ private:
     bool any_ = false;  // Bound to every address: each connection's own end must be asked for.
     bool tcp_ = true;
     bool held_ = false;
+    int quota_ = 1;    // Of a turn.
+    int used_up_ = 0;  // So many turns in a row took all of it.
     net::timer resume_;
 };
 
