@@ -189,8 +189,7 @@ private:
     friend class forward;
 
     void attach(const route_plan& r, std::uint16_t keep);
-    slot* make_slot(const plugin::instance& of, std::uint32_t state_size,
-                    std::uint16_t index);
+    slot* make_slot(const plugin::instance& of, std::uint32_t state_size, std::uint16_t index);
     const tunnel_plan* tunnel_for(const route_plan& r);
     void note_plain_upgrade() const;
     void open_tunnel();

@@ -162,7 +162,10 @@ struct worker_rig::inside {
     plugin::services services;
     plugin::marker_slot marker{};
     net::loop loop;
-    stream::offload_pool jobs;
+    stream::offload_pool jobs{[](unsigned, const std::function<void(plugin::marker_slot&)>& work) {
+        plugin::marker_slot mark;
+        work(mark);
+    }};
     stream::context context;
     stream::services_of_thread here;
     stopper stop;
