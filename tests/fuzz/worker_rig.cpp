@@ -134,6 +134,7 @@ struct worker_rig::inside {
         for (const auto& i : plan->instances) FUZZ_CHECK(i->worker_init(0));
         auto site = std::make_shared<stream::site>();
         site->plan = plan;
+        site->listeners.assign(plan->listeners.begin(), plan->listeners.end());
         for (const auto& u : plan->upstreams)
             site->choosers.push_back(std::make_unique<upstream::chooser>(
                 *u, context.connections, context.marker, 0, context.random()));
@@ -186,7 +187,8 @@ peer& worker_rig::connect() {
     auto one = std::make_unique<peer>();
     one->fd = base::unique_fd(ends[0]);
     clients.push_back(std::move(one));
-    stream::accepted_connection from{net::wire(ends[1]), 0, {}, {}};
+    stream::accepted_connection from{
+        net::wire(ends[1]), inside_->context.current->listeners[0], {}, {}};
     ++inside_->keeper.open;
     stream::greet(inside_->context, inside_->keeper, std::move(from))->start();
     turn();
