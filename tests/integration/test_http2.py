@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from rig import h2, procs  # noqa: E402
+from rig import h2, procs, sanitized  # noqa: E402
 from rig.certs import Authority  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
 
