@@ -26,19 +26,16 @@ public:
         failed,  // The source's error.
     };
 
-    ~fd_splice() { end(); }
-    bool active() const noexcept { return static_cast<bool>(pipe_); }
+    bool active() const noexcept { return pipe_.active(); }
     // False: copy.
-    bool begin(pipe_pool& pipes);
+    bool begin(pipe_pool& pipes) { return pipe_.begin(pipes); }
     // `moved`: bytes that reached `to`. Its errors look like waiting: they show as its events.
     outcome pump(int from, int to, std::uint64_t& moved) noexcept;
     // What is in the pipe is lost.
-    void end() noexcept;
+    void end() noexcept { pipe_.end(); }
 
 private:
-    pipe_pool* pipes_ = nullptr;
-    pipe pipe_;
-    std::uint64_t held_ = 0;  // In the pipe.
+    lent_pipe pipe_;
 };
 
 }  // namespace pkernel::net

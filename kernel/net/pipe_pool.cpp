@@ -27,4 +27,17 @@ void pipe_pool::give_back(pipe p, bool dirty) {
     if (!dirty && spare_.size() < spare_max) spare_.push_back(std::move(p));
 }
 
+bool lent_pipe::begin(pipe_pool& from) {
+    pipe_ = from.take();
+    pool_ = &from;
+    held = 0;
+    return active();
+}
+
+void lent_pipe::end() noexcept {
+    if (!pipe_) return;
+    pool_->give_back(std::exchange(pipe_, {}), held > 0);
+    held = 0;
+}
+
 }  // namespace pkernel::net

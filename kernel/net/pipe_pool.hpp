@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "kernel/base/unique_fd.hpp"
@@ -30,6 +31,25 @@ public:
 private:
     std::vector<pipe> spare_;
     std::size_t in_use_ = 0;
+};
+
+// A pipe of the pool from begin to end, and how many bytes are in it.
+class lent_pipe {
+public:
+    ~lent_pipe() { end(); }
+    bool active() const noexcept { return static_cast<bool>(pipe_); }
+    // False: none may be had.
+    bool begin(pipe_pool& from);
+    // What is in it is lost.
+    void end() noexcept;
+
+    int out() const noexcept { return pipe_.out.get(); }
+    int in() const noexcept { return pipe_.in.get(); }
+    std::uint64_t held = 0;
+
+private:
+    pipe_pool* pool_ = nullptr;
+    pipe pipe_;
 };
 
 }  // namespace pkernel::net

@@ -25,17 +25,15 @@ public:
         failed         // The origin's connection has told its user why, and is gone.
     };
 
-    bool active() const noexcept { return static_cast<bool>(pipe_); }
+    bool active() const noexcept { return pipe_.active(); }
     // False: copy.
-    bool begin(net::pipe_pool& pipes);
+    bool begin(net::pipe_pool& pipes) { return pipe_.begin(pipes); }
     // Moves what can be moved. `to` is the client's socket.
     outcome pump(upstream::connection& from, downstream& client, int to);
-    void end() noexcept;
+    void end() noexcept { pipe_.end(); }
 
 private:
-    net::pipe_pool* pipes_ = nullptr;
-    net::pipe pipe_;
-    std::uint64_t held_ = 0;  // In the pipe.
+    net::lent_pipe pipe_;
 };
 
 }  // namespace pkernel::stream
