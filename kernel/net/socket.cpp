@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "kernel/net/pacing.hpp"
+
 namespace pkernel::net {
 
 namespace {
@@ -73,6 +75,7 @@ int connect_to(const sockaddr* to, socklen_t size, bool* done) noexcept {
     const int fd = ::socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     if (to->sa_family != AF_UNIX) set_no_delay(fd);
+    no_pacing_on_loopback(fd, to);
     *done = ::connect(fd, to, size) == 0;
     if (*done || errno == EINPROGRESS || errno == EINTR) return fd;
     const int why = errno;

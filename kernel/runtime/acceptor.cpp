@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "kernel/net/listen.hpp"
+#include "kernel/net/pacing.hpp"
 #include "kernel/net/socket.hpp"
 
 namespace pkernel::runtime {
@@ -33,7 +34,8 @@ acceptor::acceptor(net::loop& loop, accept_target& to, base::unique_fd fd, std::
     local_ = net::to_pk_address(bound.storage);
     any_ = is_any(bound.storage);
     tcp_ = bound.family() != AF_UNIX;
-    if (tcp_) net::set_no_delay(fd_.get());  // Accepted sockets inherit it.
+    if (tcp_) net::set_no_delay(fd_.get());  // Accepted sockets inherit both.
+    net::no_pacing_on_loopback(fd_.get(), bound.get());
     watch();
 }
 
