@@ -29,6 +29,11 @@ io_result receive(int fd, char* at, std::size_t size) noexcept;
 io_result send_some(int fd, const iovec* parts, int count, bool more) noexcept;
 
 void set_no_delay(int fd) noexcept;
+// Sends what waits for company (send_some's `more`, SPLICE_F_MORE); else the system does, but after
+// 200 ms.
+inline void push(int fd) noexcept {
+    set_no_delay(fd);  // Setting it anew does just that (tcp(7)).
+}
 // Close so that the peer sees a reset.
 void close_with_reset(int fd) noexcept;
 // Bytes written that the peer has not yet taken.

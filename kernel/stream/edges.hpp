@@ -49,11 +49,13 @@ public:
     virtual void resume_request() = 0;
     // The client may be told to send its body (RFC 9110 10.1.1). Idempotent.
     virtual void send_continue() = 0;
-    // The fd to splice the rest of a body of known length to, when all before it has been written;
-    // or -1: copy.
-    virtual int splice_target() noexcept { return -1; }
+    // The fd to splice to what follows, when all before it has been written; or -1: copy.
+    // `company`: something follows at once, the last segment waits for it.
+    virtual int splice_target(bool /*company*/) noexcept { return -1; }
     // `n` body bytes went there.
     virtual void spliced(std::uint64_t) {}
+    // Nothing follows for now: no segment waits for company any longer.
+    virtual void splice_pauses() noexcept {}
     // No more goes there now: response_drained follows when it does.
     virtual void splice_waits() {}
 

@@ -260,8 +260,9 @@ bool forward::wants_data() {
 // Whether the body goes by splice, from here on if not before.
 bool forward::splices() {
     if (splice_.active()) return true;
-    if (conn_->spliceable() < splicer::bytes_min || !stream_.unfiltered_response()) return false;
-    splice_to_ = stream_.from().splice_target();
+    if (conn_->spliceable() < splicer::bytes_min || !conn_->readable()) return false;
+    if (!stream_.unfiltered_response()) return false;
+    splice_to_ = stream_.from().splice_target(true);
     return splice_to_ >= 0 && splice_.begin(stream_.in().pipes);
 }
 
@@ -269,7 +270,7 @@ bool forward::splices() {
 bool forward::tunnel_splices() {
     if (tunnel_splice_.active()) return true;
     if (conn_->splice_source() < 0 || !stream_.moves_alone(PK_RESPONSE)) return false;
-    splice_to_ = stream_.from().splice_target();
+    splice_to_ = stream_.from().splice_target(false);
     return splice_to_ >= 0 && tunnel_splice_.begin(stream_.in().pipes);
 }
 
@@ -306,6 +307,8 @@ void forward::pump_splice() {
             stream_.pause_response();
             stream_.from().splice_waits();
             return;
+        case splicer::outcome::more:
+            return conn_->read_on();
         case splicer::outcome::done:
             return conn_->finish_spliced();
     }

@@ -161,11 +161,11 @@ void http1_server::watch_writing() {
 
 // What is queued is written first, as far as that goes without a word about errors: they show
 // again.
-int http1_server::splice_target() noexcept {
+int http1_server::splice_target(bool company) noexcept {
     const bool known = response_left_ > 0 || phase_ == phase::tunnel;
     if (chunked_ || until_close_ || !known || aborted_) return -1;
     while (!out_.empty() && writable_) {
-        const auto r = wire_.send(out_, true);
+        const auto r = wire_.send(out_, company);
         if (r.status != net::io_status::done) return -1;
         written_ += r.bytes;
     }
@@ -176,6 +176,10 @@ void http1_server::spliced(std::uint64_t n) {
     response_left_ -= static_cast<std::int64_t>(n);
     stream_->response_bytes += n;
     written_ += n;
+}
+
+void http1_server::splice_pauses() noexcept {
+    net::push(wire_.fd());
 }
 
 void http1_server::splice_waits() {

@@ -61,8 +61,9 @@ private:
     void abort(base::end_reason why) override;
     void resume_request() override;
     void request_sent() override { context_.loop.defer(*this); }
-    int splice_target() noexcept override;
+    int splice_target(bool company) noexcept override;
     void spliced(std::uint64_t n) override;
+    void splice_pauses() noexcept override;
     void splice_waits() override;
     void send_continue() override;
     net::session* transport() noexcept override { return wire_.session(); }

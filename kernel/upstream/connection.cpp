@@ -1,7 +1,5 @@
 #include "kernel/upstream/connection.hpp"
 
-#include <fcntl.h>
-
 #include <cerrno>
 
 #include "kernel/base/check.hpp"
@@ -109,7 +107,7 @@ void connection::begin(connection_user& user, const exchange& what) {
 
 void connection::run_deferred() {
     flush();
-    if (phase_ == phase::tunnel && readable_) read();
+    if (readable_ && reads()) read();
 }
 
 void connection::flush() {
@@ -159,6 +157,12 @@ void connection::after_writing(bool had) {
     if (had && reads() && !request_ended_) user_->on_send_drained();
 }
 
+void connection::note(std::uint32_t events) noexcept {
+    if (events & net::io_writable) writable_ = true;
+    if (events & (net::io_peer_closed | net::io_broken)) peer_closed_ = true;
+    if (events & (net::io_readable | net::io_peer_closed | net::io_broken)) readable_ = true;
+}
+
 void connection::on_io(std::uint32_t events) {
     if (phase_ == phase::closed) return;
     if (phase_ == phase::connecting) {
@@ -166,13 +170,13 @@ void connection::on_io(std::uint32_t events) {
         if (why != 0) return fail(connect_failure(why));
         if (!(events & net::io_writable)) return;
         writable_ = true;
-        return through_.plan ? begin_handshake() : connected();
+        if (through_.plan) return begin_handshake();
+        note(events);  // It may have spoken before it was asked, and be gone already.
+        return connected();
     }
     if (phase_ == phase::handshake) return shake_hands();
     events = wire_.events(events);
-    if (events & net::io_writable) writable_ = true;
-    if (events & (net::io_peer_closed | net::io_broken)) peer_closed_ = true;
-    if (events & (net::io_readable | net::io_peer_closed | net::io_broken)) readable_ = true;
+    note(events);
     if (phase_ == phase::idle) return look_at_idle();
     // Half-closed both ways looks like a hang-up, too: only an error is one.
     if (phase_ == phase::tunnel && read_ended_ && (events & net::io_broken) &&
@@ -297,6 +301,7 @@ bool connection::take_head() {
     take_idle_hint();
     phase_ = phase::body;
     left_ = framing_.length;
+    gathering_.begin();
     time(timing::stall, what_.limits->stall);
     const bool empty = framing_.kind == http::body_kind::none ||
                        (framing_.kind == http::body_kind::length && left_ == 0);
@@ -438,30 +443,6 @@ void connection::fail(failure_kind kind, http::parse_fault fault) {
     if (user) user->on_failure(why);
 }
 
-std::uint64_t connection::spliceable() const noexcept {
-    const bool fits = phase_ == phase::body && framing_.kind == http::body_kind::length;
-    return fits && in_.empty() && wire_.plain_to_read() >= 0 ? left_ : 0;
-}
-
-std::int64_t connection::splice_into(int pipe, std::size_t most) {
-    if (!readable_) return 0;
-    const auto want = std::min<std::uint64_t>(most, left_);
-    ssize_t n;
-    do n = ::splice(wire_.fd(), nullptr, pipe, nullptr, want, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    while (n < 0 && errno == EINTR);
-    if (n > 0) {
-        left_ -= static_cast<std::uint64_t>(n);
-        time(timing::stall, what_.limits->stall);
-        return n;
-    }
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        readable_ = false;
-        return 0;
-    }
-    fail(n == 0 ? failure_kind::closed : failure_kind::reset);
-    return -1;
-}
-
 void connection::time(timing what, net::nanoseconds after) {
     timing_ = what;
     timer_.arm(loop_.timers(), loop_.now() + after);
@@ -481,6 +462,8 @@ void connection::expire() {
             return fail(failure_kind::send_timeout);
         case timing::response:
             return fail(failure_kind::response_timeout);
+        case timing::gathering:
+            return stop_gathering();
         case timing::stall:
             // Only the origin's silence counts, not that we do not want more.
             if (phase_ == phase::body && user_->held_by_client())

@@ -20,6 +20,7 @@
 #include "kernel/net/fd_splice.hpp"
 #include "kernel/net/wire.hpp"
 #include "kernel/upstream/endpoint.hpp"
+#include "kernel/upstream/gathering.hpp"
 #include "kernel/upstream/race.hpp"
 
 namespace pkernel::upstream {
@@ -176,6 +177,11 @@ public:
         return phase_ == phase::tunnel && free ? wire_.plain_to_write() : -1;
     }
     int fd() const noexcept { return wire_.fd(); }
+    // As far as is known: something may wait in the socket.
+    bool readable() const noexcept { return readable_; }
+    // It is told in a moment what became of the body: its socket waits for more, or for that
+    // moment.
+    bool gathers() const noexcept { return timing_ == timing::gathering; }
     void source_waits() noexcept {
         readable_ = false;
         full_reads_ = 0;
@@ -198,10 +204,11 @@ private:
         ended,
         closed
     };
-    enum class timing : std::uint8_t { none, connect, send, response, stall };
+    enum class timing : std::uint8_t { none, connect, send, response, stall, gathering };
 
     static void on_timer(void* self);
     void run_deferred() override;
+    void note(std::uint32_t events) noexcept;
     void flush();
     void write_failed();
     void after_writing(bool had);
@@ -228,6 +235,7 @@ private:
     void begin_tunnel();
     bool granted() const noexcept;
     void take_idle_hint();
+    void stop_gathering();
     bool take_body();
     bool take_chunked();
     bool take_trailers();
@@ -262,6 +270,7 @@ private:
     std::uint32_t informational_ = 0;
     std::uint32_t exchanges_ = 0;
     std::uint64_t left_ = 0;
+    gathering gathering_;
     base::input_buffer in_;
     base::slice_queue out_;
     exchange what_{};

@@ -1,14 +1,15 @@
 """A warm request takes nothing from the heap: forwarded, balanced, logged, with a body or without."""
 import os
 import socket
-import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from rig.pkrig import Origin, Proxy  # noqa: E402
+from rig.counted import Counter  # noqa: E402
+from rig.pkrig import Origin  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -27,52 +28,54 @@ GET = b"GET /ok?size=1000 HTTP/1.1\r\nHost: a\r\nUser-Agent: rig\r\nAccept: */*\
 POST = b"POST /ok HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000
 
 
+def read_response(link):
+    """The body's length."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += link.recv(65536)
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 "), head
+    length = next(
+        int(line.split(b":")[1])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length:")
+    )
+    had = len(body)
+    while had < length:
+        more = link.recv(65536)
+        assert more, f"cut after {had} of {length}"
+        had += len(more)
+    return had
+
+
 class Allocations(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.dir = tempfile.TemporaryDirectory()
-        cls.counter = Path(cls.dir.name) / "malloc_count.so"
-        source = Path(__file__).parents[1] / "rig" / "malloc_count.c"
-        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", cls.counter, source], check=True)
+        cls.counter = Counter(cls.dir.name)
 
     @classmethod
     def tearDownClass(cls):
         cls.dir.cleanup()
 
-    def allocations(self, request, rounds):
-        """Of the whole process, from its start to its end, while it answers `rounds` requests."""
-        counted = Path(self.dir.name) / "count"
-        counted.unlink(missing_ok=True)
-        env = {"LD_PRELOAD": str(self.counter), "PKRIG_MALLOC_COUNT": str(counted)}
-        with Origin() as origin:
-            with Proxy(
-                CONFIG.format(port=origin.port), args=["--single-process"], env=env
-            ) as proxy:
-                link = socket.create_connection(("127.0.0.1", proxy.port()), 5)
+    def counted(self, request, rounds, **more):
+        """While `rounds` requests are answered."""
+
+        def ask(port):
+            with socket.create_connection(("127.0.0.1", port), 5) as link:
                 for _ in range(rounds):
                     link.sendall(request)
-                    self.answer(link)
-                link.close()
-        count, self.splices = map(int, counted.read_text().split())
-        return count
+                    read_response(link)
 
-    def answer(self, link):
-        got = b""
-        while b"\r\n\r\n" not in got:
-            got += link.recv(65536)
-        head, _, body = got.partition(b"\r\n\r\n")
-        self.assertTrue(head.startswith(b"HTTP/1.1 200 "), head)
-        length = next(
-            int(line.split(b":")[1])
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"content-length:")
-        )
-        while len(body) < length:
-            body += link.recv(65536)
+        with Origin() as origin:
+            got = self.counter.run(CONFIG.format(port=origin.port), ask, **more)
+        return {name: int(value) for name, value in got.items()}
 
     def per_request(self, request):
         few, many = 200, 1200
-        more = self.allocations(request, many) - self.allocations(request, few)
+        more = (
+            self.counted(request, many)["allocations"] - self.counted(request, few)["allocations"]
+        )
         return more / (many - few)
 
     def test_a_get_takes_nothing_from_the_heap(self):
@@ -82,13 +85,68 @@ class Allocations(unittest.TestCase):
         self.assertLess(self.per_request(POST), 0.02)
 
     def test_a_long_body_goes_by_splice_and_a_short_one_does_not(self):
-        self.allocations(GET.replace(b"1000", b"4000000"), 2)
-        self.assertGreater(self.splices, 20)
-        self.allocations(GET, 2)
-        self.assertEqual(self.splices, 0)
+        self.assertGreater(self.counted(GET.replace(b"1000", b"4000000"), 2)["splices"], 20)
+        self.assertEqual(self.counted(GET, 2)["splices"], 0)
+
+    def test_a_long_body_leaves_the_others_their_turn(self):
+        """However fast both its peers are: 1 MiB and a pipe's fill for an event, and as much for what
+        was put off in the same turn. A byte counts twice: into the pipe, and out of it."""
+        burst = self.counted(GET.replace(b"1000", b"30000000"), 1, splice_pause=1000)["burst"]
+        self.assertGreater(burst, 1 << 20)
+        self.assertLessEqual(burst, 2 * 2 * ((1 << 20) + (256 << 10)))
 
     def test_the_counter_counts(self):
-        self.assertGreater(self.allocations(GET, 1), 100)
+        self.assertGreater(self.counted(GET, 1)["allocations"], 100)
+
+
+class Gathering(unittest.TestCase):
+    """A long body that comes fast is let gather in its socket: what is there when the origin pauses
+    must reach the client all the same, and so must the last bytes."""
+
+    LENGTH, FIRST, SECOND = 12 << 20, 6 << 20, 100_000
+    CONFIG = """
+listeners: [ { name: web, address: "127.0.0.1:0" } ]
+upstreams: { app: { endpoints: [ "127.0.0.1:%d" ] } }
+routes: [ { match: { path: / }, forward: app } ]
+"""
+
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.listening.close)
+
+    def take(self, link, size):
+        while size > 0:
+            got = link.recv(min(size, 1 << 20))
+            self.assertTrue(got, f"ended with {size} to come")
+            size -= len(got)
+
+    def play(self, port):
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % self.LENGTH
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            origin, _ = self.listening.accept()
+            with origin:
+                origin.sendall(head)
+                shown = b""
+                while not shown.endswith(b"\r\n\r\n"):
+                    shown += client.recv(1)
+                origin.settimeout(10)
+                left = self.LENGTH
+                for part in (self.FIRST, self.SECOND, 1, left - self.FIRST - self.SECOND - 1):
+                    sender = threading.Thread(target=origin.sendall, args=(b"x" * part,))
+                    sender.start()
+                    self.take(client, part)  # Before anything else is sent.
+                    sender.join()
+        self.played = True
+
+    def test_what_is_there_when_the_origin_pauses_is_passed_on(self):
+        self.played = False
+        port = self.listening.getsockname()[1]
+        got = Counter(self.dir.name).run(self.CONFIG % port, self.play, splice_pause=500)
+        self.assertTrue(self.played)
+        self.assertEqual(int(got["gathered"]), 1)  # Once it was slow, never again in this body.
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ struct recorder final : upstream::connection_user {
 
 // A connection to a socket of ours, which plays the origin.
 struct pair {
-    pair() : listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    explicit pair(std::string_view first_words = {})
+        : listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         upstream::socket_address to{};
         auto& address = reinterpret_cast<sockaddr_in&>(to.storage);
         address.sin_family = AF_INET;
@@ -49,7 +50,8 @@ struct pair {
         const std::vector<upstream::socket_address> addresses{to};
         BOOST_REQUIRE(conn->connect({&addresses}, {}, 1s, user, &why));
         origin = base::unique_fd(::accept(listening.get(), nullptr, nullptr));
-        conn->on_io(net::io_writable);
+        if (!first_words.empty()) origin_says(first_words);
+        conn->on_io(first_words.empty() ? net::io_writable : net::io_writable | net::io_readable);
         BOOST_REQUIRE(user.connected);
     }
     ~pair() {
@@ -86,6 +88,16 @@ constexpr std::string_view response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(connection)
+
+// Such as one that refuses every connection with a 503.
+BOOST_AUTO_TEST_CASE(an_origin_may_speak_before_it_was_asked) {
+    pair p(response);
+    p.conn->begin(p.user, {&p.limits, &p.head, &p.trailers});
+    p.conn->end_request();
+    p.loop.run_once();
+    BOOST_TEST(p.user.ended);
+    BOOST_TEST(p.user.body == "ok");
+}
 
 // Two events of one batch: the first lets the response be read to its end, the second tells of
 // bytes that have been read by then.

@@ -1,0 +1,47 @@
+// The part of a connection that moves a body past itself by splice(2).
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "kernel/upstream/connection.hpp"
+
+namespace pkernel::upstream {
+
+std::uint64_t connection::spliceable() const noexcept {
+    const bool fits = phase_ == phase::body && framing_.kind == http::body_kind::length;
+    return fits && in_.empty() && wire_.plain_to_read() >= 0 ? left_ : 0;
+}
+
+std::int64_t connection::splice_into(int pipe, std::size_t most) {
+    if (!readable_) return 0;
+    const auto want = std::min<std::uint64_t>(most, left_);
+    ssize_t n;
+    do n = ::splice(wire_.fd(), nullptr, pipe, nullptr, want, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        left_ -= static_cast<std::uint64_t>(n);
+        gathering_.moved(wire_.fd(), static_cast<std::uint64_t>(n), left_);
+        time(timing::stall, what_.limits->stall);
+        return n;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        readable_ = false;
+        if (gathering_.wait(wire_.fd(), left_)) time(timing::gathering, gathering::wait_max);
+        return 0;
+    }
+    fail(n == 0 ? failure_kind::closed : failure_kind::reset);
+    return -1;
+}
+
+// What has come by now is moved at once, and what comes later, too. The silence began when the
+// waiting did.
+void connection::stop_gathering() {
+    gathering_.give_up(wire_.fd());
+    time(timing::stall, what_.limits->stall - gathering::wait_max);
+    readable_ = true;
+    read();
+}
+
+}  // namespace pkernel::upstream
