@@ -108,7 +108,11 @@ void mailbox::deliver() {
     delivering_.clear();
 }
 
-loop::loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), now_(monotonic_now()), timers_(now_) {
+loop::loop()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      now_(monotonic_now()),
+      timers_(now_),
+      late_timer_([](void* self) { static_cast<loop*>(self)->add_late_ones(); }, this) {
     if (epoll_ < 0) fail("epoll_create1");
     epoll_event e{};
     e.events = EPOLLIN;
@@ -123,6 +127,25 @@ loop::~loop() {
 
 bool loop::add(int fd, io_target& target) {
     return control(EPOLL_CTL_ADD, fd, target);
+}
+
+void loop::add_late(int fd, io_target& target, late_watch& watch) noexcept {
+    watch.fd_ = fd;
+    watch.target_ = &target;
+    if (late_.empty()) late_timer_.arm(timers_, now_ + late_after);
+    late_.push_back(watch);
+}
+
+bool loop::add_now(late_watch& watch) {
+    watch.unlink();
+    return add(watch.fd_, *watch.target_);
+}
+
+void loop::add_late_ones() {
+    while (!late_.empty()) {
+        late_watch& watch = late_.front();
+        if (!add_now(watch)) watch.target_->on_io(io_broken);
+    }
 }
 
 bool loop::retarget(int fd, io_target& target) {

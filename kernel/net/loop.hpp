@@ -51,6 +51,19 @@ protected:
     ~deferred() = default;
 };
 
+// An fd that is shown to epoll only when it has been open for a moment: what is over sooner saves
+// that, and its events.
+class late_watch : public base::list_hook<late_watch> {
+public:
+    // Between add_late and its first event; unlink() it before the fd is closed.
+    bool pending() const noexcept { return linked(); }
+
+private:
+    friend class loop;
+    io_target* target_ = nullptr;
+    int fd_ = -1;
+};
+
 // Messages from other threads. Bounded: post says no when full.
 class mailbox {
 public:
@@ -116,6 +129,11 @@ public:
     // Registers for readable, writable and peer-closed, edge-triggered. False with errno when the
     // kernel refuses. Closing the fd deregisters it.
     bool add(int fd, io_target& target);
+    // Adds in `late_after` to twice that; if the kernel refuses then, the target is told io_broken.
+    static constexpr nanoseconds late_after = std::chrono::milliseconds(5);
+    void add_late(int fd, io_target& target, late_watch& watch) noexcept;
+    // Adds one that is pending at once. False as add.
+    bool add_now(late_watch& watch);
     // Another target for an fd that add knows. What is ready is told again.
     bool retarget(int fd, io_target& target);
     // Level-triggered, readable only: listening sockets, event and signal fds.
@@ -149,6 +167,7 @@ public:
 
 private:
     friend class bell;
+    void add_late_ones();
     bool control(int operation, int fd, io_target& target);
     void answer_bells();
     bool wait_and_dispatch();
@@ -162,6 +181,8 @@ private:
     instant ready_since_{};
     nanoseconds idle_{};
     timer_wheel timers_;
+    timer late_timer_;
+    base::list<late_watch, late_watch> late_;
     mailbox mailbox_;
     bell* bells_ = nullptr;
     base::list<deferred, deferred> deferred_;

@@ -29,7 +29,9 @@ acceptor::acceptor(net::loop& loop, accept_target& to, base::unique_fd fd, std::
       to_(to),
       fd_(std::move(fd)),
       listener_(listener),
-      resume_([](void* self) { static_cast<acceptor*>(self)->watch(); }, this) {
+      deferred_(fd_.get()),
+      resume_([](void* self) { static_cast<acceptor*>(self)->watch(); }, this),
+      look_([](void* self) { static_cast<acceptor*>(self)->look(); }, this) {
     const auto bound = net::bound_address(fd_.get());
     local_ = net::to_pk_address(bound.storage);
     any_ = is_any(bound.storage);
@@ -82,6 +84,7 @@ bool acceptor::accept_one() {
         if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) == 0)
             local = net::to_pk_address(own);
     }
+    if (tcp_ && deferred_.accepted(loop_.now())) look_after(deferred_accept::quiet_time);
     to_.accepted(fd, listener_, net::to_pk_address(peer), local);
     return true;
 }
@@ -101,11 +104,32 @@ void acceptor::on_io(std::uint32_t) {
     used_up_ = 0;
 }
 
-void acceptor::finish() {
+bool acceptor::finish() {
+    const bool kept_back = deferred_.on();
+    deferred_.end();
+    if (kept_back) {
+        leaving_ = true;
+        look_after(deferred_accept::release_time);
+        return false;
+    }
     while (accept_one()) {
     }
     resume_.cancel();
     loop_.remove(fd_.get());
+    return true;
+}
+
+void acceptor::look_after(net::nanoseconds time) noexcept {
+    look_.arm(loop_.timers(), loop_.now() + time);
+}
+
+void acceptor::look() {
+    if (leaving_) {
+        finish();
+        return to_.finished(*this);
+    }
+    deferred_.look();
+    if (deferred_.on()) look_after(deferred_accept::quiet_time);
 }
 
 }  // namespace pkernel::runtime

@@ -146,6 +146,11 @@ void worker::out_of_descriptors(int listening_fd) {
     reserve_ = base::unique_fd(open_reserve());
 }
 
+void worker::finished(acceptor& which) {
+    std::erase_if(acceptors_, [&](const auto& a) { return a.get() == &which; });
+    end_if_drained();
+}
+
 void worker::connection_closed(stream::client_connection& c) {
     c.accepted_by().connections->fetch_sub(1, std::memory_order_relaxed);
     --count_;
@@ -159,8 +164,7 @@ void worker::connection_goes_on(stream::client_connection&, stream::client_conne
 void worker::drain() {
     if (draining_) return;
     draining_ = context_.draining = true;
-    for (const auto& a : acceptors_) a->finish();
-    acceptors_.clear();
+    std::erase_if(acceptors_, [](const auto& a) { return a->finish(); });
     context_.drain_ends = loop_.now() + drain_max;
     connections_.for_each([](stream::client_connection& c) { c.drain(drain_grace); });
     drain_limit_.arm(loop_.timers(), context_.drain_ends);
@@ -168,7 +172,7 @@ void worker::drain() {
 }
 
 void worker::end_if_drained() {
-    if (draining_ && count_ == 0) loop_.stop();
+    if (draining_ && count_ == 0 && acceptors_.empty()) loop_.stop();
 }
 
 void worker::kill_all(const char* word) {

@@ -79,6 +79,7 @@ private:
     void accepted(int fd, std::uint32_t listener, const pk_address& peer,
                   const pk_address& local) override;
     void out_of_descriptors(int listening_fd) override;
+    void finished(acceptor& which) override;
     void connection_closed(stream::client_connection& c) override;
     void connection_goes_on(stream::client_connection& c, stream::client_connection& next) override;
     bool make_room_for_one(std::uint32_t listener) noexcept;

@@ -10,6 +10,7 @@
 
 #include "kernel/base/block.hpp"
 #include "kernel/base/chunk_pool.hpp"
+#include "kernel/base/guess.hpp"
 #include "kernel/base/memory_budget.hpp"
 #include "kernel/net/loop.hpp"
 #include "kernel/net/pipe_pool.hpp"
@@ -67,7 +68,8 @@ struct context {
     std::uint64_t refused_for_memory = 0;
     std::uint64_t refused_for_load = 0;
     admission gate{&net::processor_wait};
-    std::string via;  // "1.1 <pseudonym>"
+    base::guess early_requests;  // Does a request come with its connection?
+    std::string via;             // "1.1 <pseudonym>"
 
     // Responses say Connection: close.
     bool last_requests() const noexcept { return draining || memory != base::memory_level::normal; }

@@ -132,6 +132,7 @@ void http1_server::flush() {
         }
         if (r.status == net::io_status::would_block) {
             writable_ = false;
+            if (!watch()) return;
             break;
         }
         if (stream_) end_stream({PK_END_CLIENT_ABORT, "client_reset"});
@@ -186,6 +187,7 @@ void http1_server::splice_waits() {
     writable_ = false;
     splice_waits_ = true;
     watch_writing();
+    watch();
 }
 
 void http1_server::on_write_timer(void* self) {

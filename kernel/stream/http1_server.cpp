@@ -33,13 +33,32 @@ http1_server::~http1_server() {
 
 bool http1_server::start() {
     const int fd = wire_.fd();
-    if (!(known_ ? context_.loop.retarget(fd, *this) : context_.loop.add(fd, *this))) {
+    const bool early = !known_ && context_.early_requests.likely();
+    if (early)
+        context_.loop.add_late(fd, *this, late_);
+    else if (!(known_ ? context_.loop.retarget(fd, *this) : context_.loop.add(fd, *this))) {
         close(false);
         return false;
     }
     // A client that says nothing at all is held to the time for a head.
     time_reading(reading::head, listener().conf->timeouts.head);
+    if (early) begin_early();
     if (known_) on_io(net::io_readable | net::io_writable);
+    return phase_ != phase::closed;
+}
+
+// Its request may have come with the connection. If that is all that the client has to say, the
+// loop need not know of it until it takes long.
+void http1_server::begin_early() {
+    readable_ = true;
+    proceed();
+    context_.early_requests.was(phase_ != phase::idle);
+    if (phase_ != phase::waiting || keep_) watch();
+}
+
+// From here on the client's word, or its room, is waited for. False: closed.
+bool http1_server::watch() {
+    if (late_.pending() && !context_.loop.add_now(late_)) on_io(net::io_broken);
     return phase_ != phase::closed;
 }
 
@@ -331,6 +350,7 @@ void http1_server::end_stream(base::end_reason why) {
 
 // Half-closes, and reads on for a little so that no reset destroys what the client has yet to read.
 void http1_server::linger() {
+    if (!watch()) return;
     phase_ = phase::lingering;
     in_.release();
     lingered_ = 0;
@@ -349,6 +369,7 @@ void http1_server::close(bool with_reset) {
     read_timer_.cancel();
     write_timer_.cancel();
     deferred::unlink();
+    late_.unlink();
     splice_.end();
     out_.clear();
     in_.release();

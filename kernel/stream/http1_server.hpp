@@ -86,6 +86,8 @@ private:
     bool take_chunked();
     bool take_trailers();
     void body_complete();
+    void begin_early();
+    bool watch();
     void flush();
     void complete();
     void next_request();
@@ -149,6 +151,7 @@ private:
     std::uint64_t requests_ = 0;
     net::fd_splice splice_;  // Of a tunnel's client to its origin.
     int splice_to_ = -1;
+    net::late_watch late_;
     net::timer read_timer_;
     net::timer write_timer_;
 };

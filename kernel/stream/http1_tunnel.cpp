@@ -12,7 +12,7 @@ void http1_server::begin_tunnel() {
     timing_ = reading::none;
     response_left_ = -1;
     chunked_ = until_close_ = false;
-    context_.loop.defer(*this);
+    if (watch()) context_.loop.defer(*this);
 }
 
 // False: nothing to read, or nobody to take it.
