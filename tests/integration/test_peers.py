@@ -12,7 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 from rig.peers import Peer, with_ports  # noqa: E402
-from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
+from rig.pkrig import SLOW, Full, Origin, Proxy  # noqa: E402
 
 CONF = HERE.parents[1] / "conf"
 
@@ -30,12 +30,15 @@ class Same:
 
     peer = original = equivalent = None
 
-    def both(self, scene):
-        """The scene before the peer, then before us, each time with three origins of its own."""
+    def both(self, scene, first=None):
+        """The scene before the peer, then before us, each time with three origins of its own;
+        `first` stands in the first one's place."""
         for name in (self.peer, "pkernel"):
             with self.subTest(name):
                 self.origins = [Behaving().__enter__() for _ in range(3)]
                 ports = {3001 + i: o.port for i, o in enumerate(self.origins)}
+                if first:
+                    ports[3001] = first.port
                 proxy = (
                     Ours(CONF / self.equivalent, ports)
                     if name == "pkernel"
@@ -108,25 +111,32 @@ class Same:
 
 class Behaving(Origin):
     """Says which it is, on any path that ends in /who; keeps the client waiting on /hang. With `status`
-    set it answers that instead, or, with "reset", not at all."""
+    set it answers that instead, or, with "reset" or "hang", not at all."""
 
     open_for_work = True
     status = None
+    keeps = True  # Its connections, behind an answer.
+
+    def __init__(self):
+        super().__init__()
+        self.when = []  # Each request's time.
 
     async def _one(self, conn):
         head = await conn.head()
         if head is None:
             return False
         self.counts[head.target] += 1
+        self.when.append(time.monotonic())
         await conn.request()
-        if head.target.endswith("/hang"):
+        if head.target.endswith("/hang") or self.status == "hang":
             await conn.wait_end()
             return False
         if self.status == "reset":
             conn.rst()
             return False
-        await conn.reply(str(self.port).encode(), self.status or "200 OK")
-        return True
+        fields = b"" if self.keeps else b"Connection: close\r\n"
+        await conn.reply(str(self.port).encode(), self.status or "200 OK", fields)
+        return self.keeps
 
 
 class Nginx(Same, unittest.TestCase):
@@ -162,6 +172,76 @@ class Nginx(Same, unittest.TestCase):
         before = sum(o.counts[path] for o in self.origins)
         self.assertEqual(self.statuses("GET", path, 10), [503] * 10)
         self.assertEqual(sum(o.counts[path] for o in self.origins) - before, 20)
+
+    def test_connect_timeout(self):
+        hole = Full()
+        self.addCleanup(hole.close)
+        self.both(self.a_connect_that_never_ends, hole)
+
+    def a_connect_that_never_ends(self):
+        # One of the first three meets it; after proxy_connect_timeout another endpoint is asked.
+        for _ in range(3):
+            start = time.monotonic()
+            self.assertEqual(sum(self.ask("/careful/who")), 1)
+            took = time.monotonic() - start
+            if took > 1 * SLOW:
+                break
+        self.assertGreaterEqual(took, 4.95)
+        self.assertLess(took, 5 + 1 * SLOW)
+
+    def test_read_timeout(self):
+        self.both(self.an_answer_that_never_comes)
+
+    def an_answer_that_never_comes(self):
+        path = "/careful/who"
+        self.origins[0].status = "hang"
+        start = time.monotonic()
+        self.assertEqual(self.ask(path, 3)[0], 0)
+        met = self.origins[0].counts[path]
+        self.assertGreater(met, 0)
+        self.assertGreaterEqual(time.monotonic() - start, 1.95 * met)
+        self.assertEqual(sum(o.counts[path] for o in self.origins), 3 + met)
+
+    def test_max_fails_and_fail_timeout(self):
+        self.both(self.who_fails_is_left_out)
+
+    def who_fails_is_left_out(self):
+        path, bad = "/fragile/who", self.origins[0]
+        # On a connection that was kept a reset is no failure yet: it may have been a stale one.
+        bad.keeps = False
+
+        def until(what):
+            deadline = time.monotonic() + 5 * SLOW
+            while not what():
+                self.assertLess(time.monotonic(), deadline, "not in time")
+                self.assertEqual(self.ask(path)[0], 0)
+
+        # A failure, and an answer behind it: that is no second one in a row.
+        bad.status = "reset"
+        until(lambda: len(bad.when) == 1)
+        bad.status = None
+        while (
+            time.monotonic() < bad.when[0] + 3.1
+        ):  # Beyond fail_timeout, in nginx's whole seconds.
+            self.assertGreater(self.ask(path, 6)[0], 0)
+        # max_fails of them, each saved by another endpoint; then it gets nothing.
+        bad.status = "reset"
+        bad.when.clear()
+        until(lambda: len(bad.when) == 2)
+        self.assertEqual(self.ask(path, 60)[0], 0)
+        self.assertEqual(len(bad.when), 2)
+        # After fail_timeout one request finds out that it is no better. (nginx counts whole seconds.)
+        until(lambda: len(bad.when) == 3)
+        self.assertGreaterEqual(bad.when[2] - bad.when[1], 1.95)
+        self.assertLess(bad.when[2] - bad.when[1], 3 + SLOW)
+        self.assertEqual(self.ask(path, 60)[0], 0)
+        # And again, until it is: then it has its share.
+        bad.status = None
+        deadline = time.monotonic() + 5 * SLOW
+        while self.ask(path)[0] == 0:
+            self.assertLess(time.monotonic(), deadline, "it is not tried again")
+        self.assertGreaterEqual(bad.when[3] - bad.when[2], 1.95)
+        self.assertGreaterEqual(min(self.ask(path, 30)), 8)
 
     def statuses(self, method, path, times):
         conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20 * SLOW)
