@@ -55,6 +55,14 @@ def of(scenario, results):
         )
         if ours["cpus"] < scenarios.WORKERS_CPUS_MIN:
             found[-1]["verdict"] = "cannot tell"
+    if scenario.kind == "balancers":
+        for name, other in ours["balancers"].items():
+            check(
+                f"{name} to round_robin",
+                other["ratio"],
+                scenarios.BALANCER_TO_ROUND_ROBIN_MAX,
+                other["ratio_interval"],
+            )
     if AGAINST in results:  # No promise: what a change did.
         pairs = stats.ratios(ours["samples"], results[AGAINST]["samples"])
         check(

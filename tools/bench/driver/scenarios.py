@@ -11,7 +11,7 @@ class Scenario:
     unit: str  # Of the figure; lower is better.
     target: Optional[float] = None  # Of the ratio to nginx in the same run.
     figure_max: Optional[float] = None  # Of our figure itself.
-    kind: str = "cpu"  # cpu, rate, h2, idle, routes or workers: which measurement it is.
+    kind: str = "cpu"  # cpu, rate, h2, idle, routes, workers or balancers: which measurement it is.
     variant: str = "plain"  # Which config each contestant gets.
     load: tuple = ()  # Arguments of bench_load.
     seconds: float = 1.0
@@ -133,11 +133,19 @@ ALL = [
         variant="routes",
         load=("--connections", 64, "--size", 1024),
     ),
+    Scenario(
+        "S15",
+        "S1 before 4 endpoints, each balancer",
+        "µs",
+        kind="balancers",
+        load=("--connections", 64, "--size", 1024, "--sources"),
+    ),
 ]
 
 WORKERS_CPU_MAX = 1.11  # S1w: CPU per request of two workers to that of one.
 WORKERS_RATE_MIN = 1.8  # And requests per second...
 WORKERS_CPUS_MIN = 4  # ...where there are so many CPUs: else it cannot be told.
+BALANCER_TO_ROUND_ROBIN_MAX = 1.0  # S15: of each other one.
 ROUTES = 10_000
 ROUTES_TO_OWN_S1_MAX = 1.05  # S14, of ours, to our own S1.
 ROUTES_START_S_MAX = 0.12

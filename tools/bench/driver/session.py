@@ -9,6 +9,7 @@ import tempfile
 import time
 
 from driver import (
+    balancers,
     checks,
     contestants,
     idle,
@@ -77,6 +78,8 @@ class Session:
             )
         elif scenario.kind == "workers":
             results = workers.run(self, scenario)
+        elif scenario.kind == "balancers":
+            results = balancers.run(self, scenario)
         else:
             results, foreign = self._requests(scenario)
         self.progress.clear()

@@ -36,13 +36,22 @@ def _quiet(command):
 
 def start_backend(cpu):
     """The origin, and its port."""
-    port = processes.free_port()
+    backend, ports = start_backends(cpu, 1)
+    return backend, ports[0]
+
+
+def start_backends(cpu, count):
+    """The origin, and so many ports of it: one process, so that it costs the same whichever is asked."""
+    ports = set()
+    while len(ports) < count:
+        ports.add(processes.free_port())
+    ports = sorted(ports)
     backend = processes.start(
-        [BUILD / "bench/bench_backend", port], cpu, stdout=subprocess.PIPE, text=True
+        [BUILD / "bench/bench_backend", *ports], cpu, stdout=subprocess.PIPE, text=True
     )
     if backend.stdout.readline() != "ready\n":
         raise Failed("the backend did not start")
-    return backend, port
+    return backend, ports
 
 
 def start_load(port, cpu, *arguments):

@@ -2,7 +2,8 @@
 //
 // One thread, epoll, keep-alive. Answers `?s=SIZE&id=ID` with SIZE bytes of the pattern and the id;
 // reads request bodies and judges them. A request that it did not expect gets 400 or 500, which the
-// load generator counts as wrong. Usage: bench_backend PORT (prints "ready" once it listens).
+// load generator counts as wrong. Usage: bench_backend PORT... (prints "ready" once it listens on
+// all).
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -164,9 +165,11 @@ int listen_on(std::uint16_t port) {
 
 class server {
 public:
-    explicit server(std::uint16_t port) : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-        listener_ = listen_on(port);
-        watch(listener_, EPOLLIN);
+    server() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+
+    void listen(std::uint16_t port) {
+        listeners_.push_back(listen_on(port));
+        watch(listeners_.back(), EPOLLIN);
     }
 
     [[noreturn]] void run() {
@@ -175,8 +178,8 @@ public:
             const int count = ::epoll_wait(epoll_, events, 512, -1);
             for (int i = 0; i < count; ++i) {
                 const int fd = events[i].data.fd;
-                if (fd == listener_)
-                    accept_all();
+                if (fd <= listeners_.back())  // They were opened one after the other.
+                    accept_all(fd);
                 else if (!clients_[fd]->advance(events[i].events))
                     clients_[fd].reset();
             }
@@ -191,9 +194,9 @@ private:
         if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl");
     }
 
-    void accept_all() {
+    void accept_all(int listener) {
         for (;;) {
-            const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd < 0) return;
             const int on = 1;
             ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -204,19 +207,20 @@ private:
     }
 
     int epoll_;
-    int listener_ = -1;
+    std::vector<int> listeners_;
     std::vector<std::unique_ptr<client>> clients_;  // By fd.
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
-        std::fputs("usage: bench_backend PORT\n", stderr);
+    if (argc < 2) {
+        std::fputs("usage: bench_backend PORT...\n", stderr);
         return 2;
     }
     ::signal(SIGPIPE, SIG_IGN);
-    server origin(static_cast<std::uint16_t>(std::atoi(argv[1])));
+    server origin;
+    for (int i = 1; i < argc; ++i) origin.listen(static_cast<std::uint16_t>(std::atoi(argv[i])));
     std::puts("ready");
     std::fflush(stdout);
     origin.run();

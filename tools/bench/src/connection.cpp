@@ -50,6 +50,8 @@ connection::connection(shared_state& shared, std::uint32_t index) : shared_(shar
     request_ += " HTTP/1.1\r\nHost: bench.local\r\nUser-Agent: bench\r\nAccept: */*\r\n";
     if (opts.post > 0) request_ += "Content-Length: " + std::to_string(opts.post) + "\r\n";
     if (opts.close) request_ += "Connection: close\r\n";
+    if (!opts.cookies.empty())
+        request_ += "Cookie: " + opts.cookies[index % opts.cookies.size()] + "\r\n";
     request_ += "\r\n";
 }
 
@@ -80,6 +82,11 @@ bool connection::open() {
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    if (shared_.opts.sources) {
+        ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + index_ % 250);
+        if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return false;
+    }
     address.sin_port = htons(shared_.opts.port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 &&

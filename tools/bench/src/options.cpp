@@ -9,7 +9,8 @@ namespace {
 
 constexpr const char* usage =
     "usage: bench_load --port N [--connections N] [--size BYTES] [--post BYTES] [--routes N]\n"
-    "  [--close] [--forwarded] [--tls | --resume] [--warmup S] [--seconds S | --requests N] "
+    "  [--close] [--forwarded] [--sources] [--cookie VALUE]... [--tls | --resume] [--warmup S] "
+    "[--seconds S | --requests N] "
     "[--rate PER_S]\n"
     "  [--account PID,PID...] [--idle]\n"
     "Prints one line of JSON. Exit 1: an error or a wrong answer was counted.\n";
@@ -38,6 +39,10 @@ options parse_options(int argc, char** argv) {
         }
         if (name == "--forwarded") {
             result.forwarded = true;
+            continue;
+        }
+        if (name == "--sources") {
+            result.sources = true;
             continue;
         }
         if (name == "--tls" || name == "--resume") {
@@ -70,6 +75,8 @@ options parse_options(int argc, char** argv) {
             result.rate = std::strtod(value, nullptr);
         else if (name == "--requests")
             result.requests = whole;
+        else if (name == "--cookie")
+            result.cookies.emplace_back(value);
         else if (name == "--account")
             result.account = pids(value);
         else

@@ -14,11 +14,13 @@ namespace bench {
 struct options {
     std::uint16_t port = 0;
     std::size_t connections = 64;
-    std::size_t size = 1024;  // Of each response body.
-    std::size_t post = 0;     // Of each request body; 0 sends GET.
-    std::size_t routes = 0;   // Spread over /svc00000/ .. by chance; 0 asks for /bench.
-    bool close = false;       // One connection a request.
-    bool forwarded = false;   // The origin must find the X-Forwarded family.
+    std::size_t size = 1024;           // Of each response body.
+    std::size_t post = 0;              // Of each request body; 0 sends GET.
+    std::size_t routes = 0;            // Spread over /svc00000/ .. by chance; 0 asks for /bench.
+    bool close = false;                // One connection a request.
+    bool forwarded = false;            // The origin must find the X-Forwarded family.
+    bool sources = false;              // Each connection from an address of its own, 250 of them.
+    std::vector<std::string> cookies;  // Sent by the connections in turn.
     bool tls = false;
     bool resume = false;  // Each connection but the first resumes a session of TLS.
     bool idle = false;    // Hold the connections after one request each.

@@ -136,6 +136,7 @@ class WithBackend(unittest.TestCase):
             ("--post", 65536),
             ("--size", 1 << 20),
             ("--routes", 100),
+            ("--sources", "--cookie", "a=b", "--cookie", "a=c"),
         ):
             with self.subTest(arguments=arguments):
                 self.assertGreaterEqual(self.load("--requests", 200, *arguments)["requests"], 200)

@@ -55,6 +55,22 @@ class Report(unittest.TestCase):
             xml.etree.ElementTree.fromstring(drawing)
             self.assertIn("&lt;cpu&gt;", drawing)
 
+    def test_each_balancer_has_a_verdict_of_its_own(self):
+        scenario = scenarios.chosen(["S15"])[0]
+        others = {
+            name: {"ratio": ratio, "ratio_interval": [ratio, ratio]}
+            for name, ratio in (("least_conn", 0.99), ("ip_hash", 1.02), ("sticky", 1.2))
+        }
+        found = checks.of(scenario, {"pkernel": {"figure": 10.0, "balancers": others}})
+        self.assertEqual(
+            [(check["what"], check["verdict"]) for check in found],
+            [
+                ("least_conn to round_robin", "pass"),
+                ("ip_hash to round_robin", "noise"),
+                ("sticky to round_robin", "miss"),
+            ],
+        )
+
     def test_verdicts_are_printed(self):
         text = "\n".join(table.scenario_lines(entry("S1", 8.1)))
         self.assertIn("PASS  ratio to nginx: 0.81", text)
