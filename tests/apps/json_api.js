@@ -48,4 +48,4 @@ process.on('SIGTERM', () => {
   server.closeIdleConnections();
 });
 server.keepAliveTimeout = Number(process.env.KEEP_ALIVE_MS || 5000);
-server.listen(Number(process.env.PORT || 0), '127.0.0.1', () => console.log(`listening ${server.address().port}`));
+server.listen(Number(process.env.PORT || 0), process.env.HOST || '127.0.0.1', () => console.log(`listening ${server.address().port}`));

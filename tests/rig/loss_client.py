@@ -37,6 +37,7 @@ class Plan:
     connecting: int = 2  # clients that connect for each request
     rate: float = 2000  # requests per second, all clients together
     seconds: float = 5
+    requests: int = 0  # not more than these, however much time is left
     post_share: float = 0.0  # of the requests: these carry `body` and are counted apart
     body: bytes = b"x" * 64
     status: int = 200
@@ -113,7 +114,7 @@ class Link:
 class Load:
     def __init__(self, plan):
         self.plan, self.counts, self.by_method = plan, Counter(), Counter()
-        self.sent, self.slowest, self.first_losses = 0, 0.0, []
+        self.sent, self.slowest, self.spent, self.first_losses = 0, 0.0, 0.0, []
         self.posted, self.lost_posts = [], []
 
     async def run(self):
@@ -128,7 +129,7 @@ class Load:
     async def _client(self, keep, number):
         link, due = Link(self.plan), time.monotonic()
         try:
-            while time.monotonic() < self._end:
+            while time.monotonic() < self._end and self.sent < (self.plan.requests or 1 << 62):
                 await self._one(link, keep)
                 due = max(due + self._gap, time.monotonic() - 1)
                 await asyncio.sleep(max(0, due - time.monotonic()))
@@ -168,7 +169,9 @@ class Load:
     def _note(self, kind, method, path, start):
         self.counts[kind] += 1
         self.by_method[f"{method} {kind}"] += 1
-        self.slowest = max(self.slowest, time.monotonic() - start)
+        took = time.monotonic() - start
+        self.slowest = max(self.slowest, took)
+        self.spent += took
         if method == "POST":
             self.posted.append(path)
         if kind != "ok" and len(self.first_losses) < 20:
@@ -181,6 +184,7 @@ class Load:
             "lost": self.sent - counts["ok"],
             **counts,
             "by_method": dict(self.by_method),
+            "mean_ms": round(self.spent / max(1, self.sent) * 1000, 3),
             "slowest_ms": round(self.slowest * 1000, 1),
             "per_second": round(self.sent / took, 1),
             "first_losses": self.first_losses,
