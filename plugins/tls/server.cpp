@@ -109,7 +109,10 @@ struct server_calls {
     static int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                          EVP_MAC_CTX* mac, int seal) {
         server& s = *facts(ssl).of;
-        return use_ticket_key(s.tickets_, s.clock_.now(), name, iv, cipher, mac, seal == 1);
+        const int used =
+            use_ticket_key(s.tickets_, s.clock_.now(), name, iv, cipher, mac, seal == 1);
+        // In 1.3 a ticket is for one use (RFC 8446, C.4): whoever resumes is given the next one.
+        return used == 1 && seal != 1 && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : used;
     }
 
     static int on_status(SSL* ssl, void*) {

@@ -152,6 +152,36 @@ BOOST_AUTO_TEST_CASE(a_ticket_resumes_at_the_same_listener_and_policy_only) {
     }
 }
 
+// A client of TLS 1.3 uses a ticket once (RFC 8446, C.4): without another it soon could resume
+// nothing.
+BOOST_AUTO_TEST_CASE(in_1_3_who_resumes_gets_the_next_ticket) {
+    transport_under_test t(usual);
+    const auto ticket = [](const peer& p) {
+        const unsigned char* bytes = nullptr;
+        std::size_t size = 0;
+        SSL_SESSION_get0_ticket(p.session(), &bytes, &size);
+        return std::string(reinterpret_cast<const char*>(bytes), size);
+    };
+    const auto first = t.open();
+    auto p = std::make_unique<peer>(first->peer_fd(),
+                                    peer::spec{.sni = "a.test", .version = TLS1_3_VERSION});
+    BOOST_REQUIRE_EQUAL(shake(*first, *p), PK_IO_DONE);
+    p->receive();
+    for (int i = 0; i < 5; ++i) {
+        const std::string used = ticket(*p);
+        const session_copy s(p->session());
+        const auto next = t.open();
+        p = std::make_unique<peer>(
+            next->peer_fd(),
+            peer::spec{.sni = "a.test", .version = TLS1_3_VERSION, .session = s.get()});
+        BOOST_REQUIRE_EQUAL(shake(*next, *p), PK_IO_DONE);
+        BOOST_TEST(SSL_session_reused(p->ssl()) == 1);
+        p->receive();
+        BOOST_REQUIRE(p->session() != nullptr);
+        BOOST_TEST((ticket(*p) != used));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_ticket_does_not_stand_for_a_client_certificate) {
     transport_under_test t("certificates: [ {" + pair("a", a) + "}, {" + pair("w", wild) +
                            ", client_certificates: { ca: " + ca + " } } ]");

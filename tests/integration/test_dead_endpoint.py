@@ -1,8 +1,8 @@
 """F01, F03 under load: one of three Node applications is killed, refuses, or falls into a black hole. No request
 fails, and the mean of all grows by less than 5 ms.
 
-PKRIG_REQUESTS=100000 PKRIG_RATE=2000 is the measurement of docs/performance.md; without it each part has a few thousand. Requests
-are GETs: what may run twice only.
+PKRIG_REQUESTS=100000 PKRIG_RATE=2000 is the measurement of docs/performance.md; without it each part has a few
+thousand. Requests are GETs: what may run twice only.
 """
 import asyncio
 import os
