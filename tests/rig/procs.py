@@ -40,6 +40,18 @@ def rss_bytes(pid):
     return total
 
 
+def pipe_fds(pid):
+    """Descriptors of pipes in the tree, as in fd_count."""
+    found = 0
+    for one in tree(pid):
+        for fd in _listdir(f"/proc/{one}/fd"):
+            try:
+                found += os.readlink(f"/proc/{one}/fd/{fd}").startswith("pipe:")
+            except OSError:
+                pass
+    return found
+
+
 def fd_count(pid):
     return sum(len(_listdir(f"/proc/{one}/fd")) for one in tree(pid))
 
