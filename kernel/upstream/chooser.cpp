@@ -1,7 +1,6 @@
 #include "kernel/upstream/chooser.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "kernel/plugin/call_marker.hpp"
@@ -56,21 +55,25 @@ chooser::chooser(upstream& of, pool& connections, plugin::marker_slot& marker, s
     candidates_.reserve(of.endpoints.size());
 }
 
+namespace {
+
+bool is_same_to_balancers(const endpoint& a, const endpoint& b) {
+    return a.key == b.key && a.weight == b.weight && a.backup == b.backup && a.in == b.in;
+}
+
+}  // namespace
+
 void chooser::go_on_from(const chooser& before) {
     budget_.go_on_from(before.budget_);
     const auto& old = before.upstream_;
-    const auto& all = upstream_.endpoints;
-    std::map<peer_key, std::size_t> old_index;
-    for (std::size_t k = 0; k < old.endpoints.size(); ++k) old_index[old.endpoints[k].key] = k;
+    // What a balancer keeps of one endpoint may tell of the others: indices, sums of weights.
+    if (!std::equal(upstream_.endpoints.begin(), upstream_.endpoints.end(), old.endpoints.begin(),
+                    old.endpoints.end(), is_same_to_balancers))
+        return;
     for (std::size_t b = 0; b < upstream_.balancers.size(); ++b) {
         if (b == old.balancers.size()) return;
         if (upstream_.balancers[b].instance != old.balancers[b].instance) return;
-        for (std::size_t i = 0; i < all.size(); ++i) {
-            const auto found = old_index.find(all[i].key);
-            if (found == old_index.end()) continue;
-            for (std::size_t w = 0; w < 2; ++w)
-                words_[b][2 * i + w] = before.words_[b][2 * found->second + w];
-        }
+        words_[b] = before.words_[b];
     }
 }
 

@@ -67,8 +67,8 @@ public:
     // Keeps a reusable connection within the upstream's pool limits.
     void keep(std::uint32_t index, connection* c);
 
-    // Goes on where the one before a reload is: what its balancers keep for an endpoint, if they
-    // are the same instances.
+    // Goes on where the one before a reload is. What balancers keep for the endpoints goes on with
+    // the same instances and the very same endpoints: else it is zero, as the ABI promises.
     void go_on_from(const chooser& before);
 
     const upstream& of() const noexcept { return upstream_; }

@@ -1,4 +1,5 @@
 """Each balancer plugin in the real proxy, before real origins: shares, affinity, counts over workers, nothing lost."""
+import asyncio
 import collections
 import http.client
 import sys
@@ -8,6 +9,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig import loss_client  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
 
 CONFIG = """
@@ -23,19 +25,30 @@ routes:
     forward: app
 """
 
+ALL = (
+    "round_robin",
+    "least_conn",
+    "random_two",
+    "ip_hash",
+    "{ consistent_hash: query.n }",
+    "{ sticky: { secret: 0123456789abcdef, fallback: random_two } }",
+)
+
 
 class Balancers(unittest.TestCase):
     def start(self, balancer, count=3, workers=2, options=None):
         self.origins = [Origin().__enter__() for _ in range(count)]
         self.gone = set()
         self.addCleanup(self.kill_all)
-        options = options or {}
-        endpoints = ", ".join(
-            f'{{ address: "127.0.0.1:{o.port}" {options.get(i, "")} }}'
-            for i, o in enumerate(self.origins)
-        )
-        self.proxy = Proxy(CONFIG.format(balancer=balancer, endpoints=endpoints), workers=workers)
+        self.proxy = Proxy(self.config(balancer, range(count), options or {}), workers=workers)
         self.addCleanup(self.proxy.stop)
+
+    def config(self, balancer, indices, options={}):
+        endpoints = ", ".join(
+            f'{{ address: "127.0.0.1:{self.origins[i].port}" {options.get(i, "")} }}'
+            for i in indices
+        )
+        return CONFIG.format(balancer=balancer, endpoints=endpoints)
 
     def kill(self, index):
         if index not in self.gone:
@@ -154,14 +167,7 @@ class Balancers(unittest.TestCase):
         self.assertEqual(reply.getheader("Set-Cookie").split(";")[0], homes[moved])
 
     def test_nothing_is_lost_while_one_of_three_is_dead(self):
-        for balancer in (
-            "round_robin",
-            "least_conn",
-            "random_two",
-            "ip_hash",
-            "{ consistent_hash: path }",
-            "{ sticky: { secret: 0123456789abcdef, fallback: random_two } }",
-        ):
+        for balancer in ALL:
             with self.subTest(balancer):
                 self.start(balancer)
                 self.kill(2)
@@ -169,6 +175,49 @@ class Balancers(unittest.TestCase):
                 for n in range(200):
                     fields = {"X-Forwarded-For": f"192.0.2.{n}"}
                     self.assertEqual(self.get(conn, f"/ok?size={n}", fields).status, 200)
+                self.proxy.stop()
+                self.kill_all()
+
+    def test_nothing_is_lost_while_endpoints_come_and_go(self):
+        """By reloads, under load; each of those that are there has its part."""
+        for balancer in ALL:
+            with self.subTest(balancer):
+                self.start(balancer)
+                plan = loss_client.Plan(
+                    port=self.proxy.port(), rate=400 / SLOW, seconds=60 * SLOW, unique=True
+                )
+                load, done = loss_client.Load(plan), []
+                thread = threading.Thread(target=lambda: done.append(asyncio.run(load.run())))
+                thread.start()
+                for there in ((0, 1), (1, 2), (0, 1, 2), (0, 2), (0, 1, 2)):
+                    self.assertIn("reloaded in", self.proxy.reload(self.config(balancer, there)))
+                    sent, deadline = load.sent, time.monotonic() + 10 * SLOW
+                    while load.sent < sent + 60 and time.monotonic() < deadline:
+                        time.sleep(0.005)
+                load.stop()
+                thread.join(20 * SLOW)
+                self.assertEqual(done[0]["lost"], 0, done[0])
+                self.assertGreater(done[0]["ok"], 300)
+                if balancer != "ip_hash":  # All clients are one address.
+                    for origin in self.origins:
+                        self.assertGreater(sum(origin.counts.values()), 30)
+                self.proxy.stop()
+                self.kill_all()
+
+    def test_shares_follow_the_weights_of_a_reload(self):
+        for balancer in ("round_robin", "least_conn", "random_two"):
+            with self.subTest(balancer):
+                self.start(balancer)
+                conn = self.connect()
+                for heavy in (0, 2):
+                    text = self.config(balancer, (0, 1, 2), {heavy: ", weight: 8"})
+                    self.assertIn("reloaded in", self.proxy.reload(text))
+                    before = self.served()
+                    for _ in range(200):
+                        self.assertEqual(self.get(conn).status, 200)
+                    now = [b - a for a, b in zip(before, self.served())]
+                    self.assertGreater(now[heavy], 120, now)
+                    self.assertGreater(min(now), 3)
                 self.proxy.stop()
                 self.kill_all()
 

@@ -126,6 +126,10 @@ class Load:
         await asyncio.gather(*clients)
         return self.result(time.monotonic() - start)
 
+    def stop(self):
+        """From any thread: no further request is begun."""
+        self._end = 0
+
     async def _client(self, keep, number):
         link, due = Link(self.plan), time.monotonic()
         try:

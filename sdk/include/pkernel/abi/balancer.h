@@ -62,7 +62,8 @@ typedef struct pk_pick {
     uint32_t candidate_count;
     uint32_t attempt; /* 1 for the first */
     int64_t* words;   /* two words an endpoint of this snapshot, this worker's and this balancer's
-                         own; zero   at first: words[2 * index], words[2 * index + 1] */
+                         own: words[2 * index], words[2 * index + 1]. Zero in a snapshot that is
+                         new: with other endpoints, another order, other weights or flags */
     uint64_t random;  /* fresh random bits */
     pk_stream*
         stream; /* only request, fields, find, allocate and variables.h's get; state is null */
