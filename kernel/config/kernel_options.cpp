@@ -159,6 +159,8 @@ constexpr pk_option upstream_options[] = {
         .not_empty(),
     option("balancer", PK_OPT_PLUGIN, "What picks the endpoint; needed with more than one.")
         .at_point("pk.balancer/1"),
+    option("discovery", PK_OPT_PLUGIN, "What finds the endpoints that a host name stands for.")
+        .at_point("pk.discovery/1"),
     option("health", PK_OPT_LIST, "What tells which endpoints are up; 8 at most.").of(a_health),
     option("all_down", PK_OPT_ENUM,
            "When health has no endpoint up: 503 for all but some that try, or requests go on.")

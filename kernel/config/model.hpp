@@ -93,7 +93,8 @@ struct upstream {
     std::string name;
     position at;
     std::vector<endpoint> endpoints;
-    use_ptr balancer;  // null only with a single endpoint
+    use_ptr balancer;   // null only with a single endpoint
+    use_ptr discovery;  // null: the system resolves names
     std::vector<use_ptr> health, attempt;
     use_ptr transport;
     upstream_timeouts timeouts;

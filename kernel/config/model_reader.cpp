@@ -202,13 +202,17 @@ void model_reader::endpoint(const value& v, config::upstream& u, std::set<std::s
     u.endpoints.push_back(std::move(e));
 }
 
+// Each name of an upstream with a discovery may stand for several endpoints.
 void model_reader::needs_balancer(const value& v, const config::upstream& u) {
     const auto offered = plugins_.offered("pk.balancer/1");
     std::vector<std::string_view> names(offered.begin(), offered.end());
     std::sort(names.begin(), names.end());
     error(code::balancer_missing, v,
-          "upstream " + in_quotes(u.name) + " has " + std::to_string(child(v, "endpoints").count) +
-              " endpoints and no balancer; write 'balancer: " +
+          "upstream " + in_quotes(u.name) + " has " +
+              (child(v, "endpoints").count > 1
+                   ? std::to_string(child(v, "endpoints").count) + " endpoints"
+                   : std::string("a discovery")) +
+              " and no balancer; write 'balancer: " +
               (names.empty() ? "NAME" : std::string(names.front())) + "' under it",
           {}, names.empty() ? "" : "balancers here: " + joined(names));
 }
@@ -223,7 +227,9 @@ void model_reader::upstream(const value& v, model& m) {
     std::set<std::string> seen;
     for (std::uint32_t i = 0; i < endpoints.count; ++i) endpoint(element(endpoints, i), u, seen);
     u.balancer = use(child(v, "balancer"), owner);
-    if (endpoints.count > 1 && !given(child(v, "balancer"))) needs_balancer(v, u);
+    const bool several = endpoints.count > 1 || given(child(v, "discovery"));
+    if (several && !given(child(v, "balancer"))) needs_balancer(v, u);
+    u.discovery = use(child(v, "discovery"), owner);
     u.health = use_list(child(v, "health"), owner);
     if (u.health.size() > health_sources_max)
         error(code::out_of_range, child(v, "health"),

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct socket_address {
     int family() const noexcept { return storage.ss_family; }
     std::uint16_t port() const noexcept;  // Host order; 0 for a unix socket.
     void set_port(std::uint16_t port) noexcept;
+    bool operator==(const socket_address& o) const noexcept {
+        return size == o.size && std::memcmp(&storage, &o.storage, size) == 0;
+    }
 };
 
 // Longest path of a unix socket.

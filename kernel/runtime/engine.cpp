@@ -33,6 +33,12 @@ using base::log_level;
 // So much less than at the most: what a crowd took goes back to the system.
 constexpr std::uint64_t trim_least = 16 << 20;
 
+// So long the start and a reload wait for what names stand for: while a server of names says
+// nothing they go on without, and its upstreams have the endpoints that they had, or none.
+constexpr std::chrono::milliseconds names_wait_max{500};
+// Endpoints are exchanged so often at most, whatever is found meanwhile.
+constexpr std::chrono::milliseconds renewal_gap{100};
+
 // How we name ourselves in Via: the same for all processes of an installation, telling nothing
 // about it.
 std::string via_of_installation() {
@@ -67,6 +73,7 @@ public:
     explicit engine(engine_setup& setup)
         : setup_(setup),
           services_(setup.workers),
+          names_(services_, [this] { wake_up(); }),
           graveyard_([this] { wake_up(); }),
           memory_(setup.memory_max),
           metrics_(services_.metrics()) {
@@ -87,13 +94,14 @@ public:
         config::diagnostics problems;  // Without what loading has shown already.
         problems.files() = setup_.problems.files();
         plan_ = owned(build_generation(std::move(setup_.conf), setup_.plugins, services_,
-                                       build_purpose::start, problems));
+                                       build_purpose::start, problems, nullptr, &names_));
         std::optional<listener_sockets> sockets;
         if (plan_)
             sockets = open_listeners(*plan_->model, setup_.listeners, setup_.workers, problems);
         if (plan_ && sockets && !fits_in_memory(problems)) sockets.reset();
         show(problems);
         if (!plan_ || !sockets) return static_cast<int>(problems.exit());
+        plan_ = with_names(std::move(plan_));
         const bool up = start_workers(std::move(*sockets));
         if (up) {
             setup_.control.ready(setup_.workers);
@@ -105,6 +113,7 @@ public:
             stop_all();
         }
         for (auto& t : threads_) t.join();
+        close_feeds_but_of(nullptr);
         // Threads of plugins may hold wakers: they end before what wakers lead to.
         for (const auto& i : plan_->instances) i->stop();
         workers_.clear();
@@ -196,12 +205,56 @@ private:
         changed_.notify_all();
     }
 
+    // --- names
+
+    // With what is found within a moment.
+    std::shared_ptr<const stream::generation> with_names(
+        std::shared_ptr<const stream::generation> made) {
+        names_.wait(names_wait_max, [&] {
+            return std::all_of(made->upstreams.begin(), made->upstreams.end(),
+                               [](const auto& u) { return !u->feed || u->feed->answered(); });
+        });
+        if (auto next = owned(with_new_endpoints(*made))) made = std::move(next);
+        renewed_ = std::chrono::steady_clock::now();
+        for (const auto& u : made->upstreams)
+            if (u->feed && u->endpoints.empty())
+                base::log(log_level::warning,
+                          "upstream '" + u->name + "' has no endpoint until a name is resolved");
+        return made;
+    }
+
+    // How long until there is to be looked again, in ms; -1: somebody will ring.
+    int renew_endpoints() {
+        if (ending_) return -1;
+        using std::chrono::duration_cast, std::chrono::milliseconds;
+        const auto since = std::chrono::steady_clock::now() - renewed_;
+        if (since < renewal_gap)
+            return static_cast<int>(duration_cast<milliseconds>(renewal_gap - since).count()) + 1;
+        if (!names_.take_change()) return -1;
+        const auto next = owned(with_new_endpoints(*plan_));
+        if (!next) return -1;
+        on_each_worker([&](worker& w, unsigned) { return w.renew(next), true; });
+        plan_ = next;
+        renewed_ = std::chrono::steady_clock::now();
+        return -1;
+    }
+
+    // Those that the plan does not go on with; null: all.
+    void close_feeds_but_of(const stream::generation* next) {
+        std::set<const upstream::feed*> stay;
+        if (next)
+            for (const auto& u : next->upstreams) stay.insert(u->feed.get());
+        for (const auto& u : plan_->upstreams)
+            if (u->feed && !stay.contains(u->feed.get())) u->feed->close();
+    }
+
     // The control thread: what the master or the signals say, until every worker has ended.
     void serve() {
         handle_events();
         while (!all_ended()) {
             pollfd fds[] = {{setup_.control.fd(), POLLIN, 0}, {wake_[0], POLLIN, 0}};
-            ::poll(fds, 2, measure_memory());
+            const int look_in = measure_memory(), renew_in = renew_endpoints();
+            ::poll(fds, 2, renew_in >= 0 ? std::min(look_in, renew_in) : look_in);
             if (fds[1].revents) {
                 char some[64];
                 (void)!::read(wake_[0], some, sizeof some);
@@ -268,12 +321,13 @@ private:
         if (!next->conf) return refuse();
         config::diagnostics problems;
         problems.files() = next->problems.files();
-        const auto made = owned(build_generation(next->conf, next->plugins, services_,
-                                                 build_purpose::start, problems, plan_.get()));
+        auto made = owned(build_generation(next->conf, next->plugins, services_,
+                                           build_purpose::start, problems, plan_.get(), &names_));
         std::optional<listener_sockets> sockets;
         if (made) sockets = open_new_listeners(*made, problems);
         show(problems);
         if (!made || !sockets) return refuse();
+        made = with_names(std::move(made));
         if (!on_each_worker([&](worker& w, unsigned) { return w.enter(*made); })) {
             on_each_worker([](worker& w, unsigned) { return w.turn_back(), true; });
             for (std::size_t i = 0; i < sockets->size(); ++i)
@@ -332,6 +386,7 @@ private:
             give_sockets(sockets, w, all[w].sockets);
         }
         on_each_worker([&](worker& w, unsigned i) { return w.go_over(std::move(all[i])), true; });
+        close_feeds_but_of(next.get());
         plan_ = next;
     }
 
@@ -357,8 +412,10 @@ private:
     engine_setup& setup_;
     pipe_pair wake_;
     plugin::services services_;
+    upstream::discovery_port names_;
     graveyard graveyard_;
     bool ending_ = false;
+    std::chrono::steady_clock::time_point renewed_{};  // When endpoints were exchanged last.
     std::shared_ptr<const stream::generation> plan_;
     stream::offload_pool offload_{
         [this](unsigned index, const std::function<void(plugin::marker_slot&)>& work) {

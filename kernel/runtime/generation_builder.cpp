@@ -6,10 +6,12 @@
 #include <string>
 #include <tuple>
 
+#include "kernel/base/log.hpp"
 #include "kernel/http/fields.hpp"
 #include "kernel/plugin/plugin_file.hpp"
 #include "kernel/route/router.hpp"
 #include "kernel/stream/variables.hpp"
+#include "kernel/upstream/endpoint_set.hpp"
 
 namespace pkernel::runtime {
 
@@ -64,12 +66,14 @@ place_key place_of(const config::plugin_use& use) {
 class builder {
 public:
     builder(std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
-            plugin::services& services, config::diagnostics& out, const stream::generation* running)
+            plugin::services& services, config::diagnostics& out, const stream::generation* running,
+            upstream::discovery_port* port)
         : conf_(std::move(conf)),
           plugins_(plugins),
           services_(services),
           out_(out),
-          running_(running) {
+          running_(running),
+          port_(port) {
         if (!running_) return;
         for (const auto& i : running_->instances) by_place_[place_of(i->use())] = i;
         for (const auto& u : running_->upstreams) upstreams_[u->name] = u.get();
@@ -142,12 +146,15 @@ private:
 
     void start_instances() {
         for (const auto& i : fresh_) i->start(out_);
+        if (out_.errors() != 0) return;
+        for (const auto& u : plan_->upstreams)
+            if (u->feed) u->feed->open();
     }
 
     void make_upstreams() {
         for (const config::upstream& c : conf_->upstreams) {
             const upstream::upstream* before = running_upstream(c.name);
-            auto u = std::make_unique<upstream::upstream>(before);
+            auto u = std::make_shared<upstream::upstream>(before);
             u->conf = &c;
             u->name = c.name;
             if (c.transport && out_.errors() == 0) {
@@ -155,7 +162,9 @@ private:
                 u->transport->names.emplace_back("http/1.1");
                 u->transport->publish();
             }
-            for (const config::endpoint& e : c.endpoints) add_endpoint(*u, e, before);
+            check_addresses(c);
+            u->feed = feed(c, before);
+            upstream::add_endpoints(*u, before, before && has_sources_of(*before, c));
             if (c.balancer && out_.errors() == 0)
                 upstream::add_balancers(*u, by_use_.at(c.balancer.get()));
             upstream::publish(*u);
@@ -166,51 +175,29 @@ private:
         }
     }
 
-    // The name that requests ask for is the one that the origin must have.
-    static std::string peer_name(const config::upstream& u, const config::address& at) {
-        if (!u.host) return at.kind == config::address_kind::ip ? net::host_text(at.ip) : at.host;
-        const auto& host = *u.host;
-        if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-        return host.substr(0, host.find(':'));
+    // An address that does not fit is told where it stands; names are for the feed.
+    void check_addresses(const config::upstream& c) {
+        for (const config::endpoint& e : c.endpoints)
+            if (e.address.kind != config::address_kind::name &&
+                net::addresses_of(e.address).empty())
+                out_.error(config::code::not_address, e.address.at,
+                           "endpoint '" + e.address.text +
+                               "' has no address: a unix socket's path has at most 107 bytes");
     }
 
-    void add_endpoint(upstream::upstream& u, const config::endpoint& e,
-                      const upstream::upstream* before) {
-        std::string why;
-        auto addresses = upstream::resolve(e.address, why);
-        if (addresses.empty()) {
-            out_.error(config::code::not_address, e.address.at,
-                       "endpoint '" + e.address.text + "' has no address: " + why);
-            return;
-        }
-        upstream::endpoint& made = u.endpoints.emplace_back();
-        made.key.address = e.address.text;
-        if (u.transport) made.key.transport = u.transport->instance.get();
-        made.peer_name = peer_name(*u.conf, e.address);
-        made.addresses = std::move(addresses);
-        made.weight = e.weight;
-        made.backup = e.backup;
-        made.connections_max = e.connections_max;
-        made.in = e.state == config::endpoint_state::up;
-        made.health = std::make_shared<upstream::endpoint_health>(made.in ? u.shared_out : nullptr);
-        if (before) go_on_from(*before, made, has_sources_of(*before, *u.conf));
+    // The running one goes on where the same plugin finds the same names. The system is asked
+    // anew, since nobody else asks it again.
+    std::shared_ptr<upstream::feed> feed(const config::upstream& c,
+                                         const upstream::upstream* before) const {
+        if (!port_ || out_.errors() != 0 || !upstream::feed::is_needed(c)) return nullptr;
+        const instance_ptr by = c.discovery ? by_use_.at(c.discovery.get()) : nullptr;
+        if (by && before && before->feed && before->feed->serves(c, by.get())) return before->feed;
+        return std::make_shared<upstream::feed>(c, by, *port_);
     }
 
     const upstream::upstream* running_upstream(const std::string& name) const {
         const auto found = upstreams_.find(name);
         return found != upstreams_.end() ? found->second : nullptr;
-    }
-
-    // What is in flight at the same endpoint goes on being counted. With another limit it is not:
-    // each generation tells by its own when the endpoint becomes full. Its health goes on with the
-    // sources that it comes from.
-    static void go_on_from(const upstream::upstream& before, upstream::endpoint& made,
-                           bool same_sources) {
-        for (const upstream::endpoint& old : before.endpoints) {
-            if (old.key != made.key || old.in != made.in) continue;
-            if (old.connections_max == made.connections_max) made.shared = old.shared;
-            if (same_sources) made.health = old.health;
-        }
     }
 
     bool has_sources_of(const upstream::upstream& before, const config::upstream& c) const {
@@ -348,6 +335,7 @@ private:
     }
 
     void make_routes() {
+        auto all = std::make_shared<stream::route_list>();
         for (const config::route& c : conf_->routes) {
             auto r = std::make_unique<stream::route_plan>();
             r->conf = &c;
@@ -369,8 +357,9 @@ private:
                 r->handler->instance = by_use_.at(c.handler.get());
                 r->handler->hooks = r->handler->instance->table<pk_handler>();
             }
-            plan_->routes.push_back(std::move(r));
+            all->push_back(std::move(r));
         }
+        plan_->routes = std::move(all);
     }
 
     // A subrequest's body lies in memory already, so it has no limit of a route.
@@ -380,14 +369,16 @@ private:
             r.limits = {UINT64_MAX, 0, {}};
             return r;
         }();
+        auto all = std::make_shared<stream::route_list>();
         for (std::uint32_t i = 0; i < plan_->upstreams.size(); ++i) {
             auto r = std::make_unique<stream::route_plan>();
             r->conf = &plain;
             r->upstream = i;
             r->exchange = exchange_limits(conf_->upstreams[i], plain);
             r->attempts = attempts(conf_->upstreams[i], plain);
-            plan_->direct.push_back(std::move(r));
+            all->push_back(std::move(r));
         }
+        plan_->direct = std::move(all);
     }
 
     static void claim_vouched(const stream::filter_plan& f, stream::claimed_names& names) {
@@ -432,6 +423,7 @@ private:
     plugin::services& services_;
     config::diagnostics& out_;
     const stream::generation* const running_;
+    upstream::discovery_port* const port_;
     std::map<place_key, instance_ptr> by_place_;                       // Of the running one.
     std::map<std::string_view, const upstream::upstream*> upstreams_;  // The same.
     std::vector<instance_ptr> fresh_;
@@ -449,8 +441,24 @@ private:
 std::shared_ptr<const stream::generation> build_generation(
     std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
     plugin::services& services, build_purpose purpose, config::diagnostics& out,
-    const stream::generation* running) {
-    return builder(std::move(conf), plugins, services, out, running).build(purpose);
+    const stream::generation* running, upstream::discovery_port* port) {
+    return builder(std::move(conf), plugins, services, out, running, port).build(purpose);
+}
+
+std::shared_ptr<const stream::generation> with_new_endpoints(const stream::generation& from) {
+    std::shared_ptr<stream::generation> next;
+    for (std::size_t i = 0; i < from.upstreams.size(); ++i) {
+        std::string said;
+        auto changed = upstream::with_new_endpoints(*from.upstreams[i], said);
+        if (!changed) continue;
+        if (!next) {
+            next = std::make_shared<stream::generation>();
+            *next = from;
+        }
+        next->upstreams[i] = std::move(changed);
+        base::log(base::log_level::info, said);
+    }
+    return next;
 }
 
 bool same_place(const config::listener& a, const config::listener& b) {

@@ -20,11 +20,16 @@ enum class build_purpose { check, start };
 // [control] All that is wrong goes to `out`; then the answer is null and what was made is stopped
 // and destroyed again. With `running`, the generation in force, what has not changed is taken from
 // it: instances of the same place, options and file, and the counts of listeners; an instance with
-// other options may take over the state of the one before.
+// other options may take over the state of the one before. Names of endpoints are looked for
+// through `port`; without one they have no endpoints. Nothing here waits for that.
 std::shared_ptr<const stream::generation> build_generation(
     std::shared_ptr<const config::model> conf, const plugin::catalog& plugins,
     plugin::services& services, build_purpose purpose, config::diagnostics& out,
-    const stream::generation* running = nullptr);
+    const stream::generation* running = nullptr, upstream::discovery_port* port = nullptr);
+
+// [control] The same with the endpoints that its names stand for now; null: it has them. Which came
+// and went is logged.
+std::shared_ptr<const stream::generation> with_new_endpoints(const stream::generation& from);
 
 // A listener is another one's successor if it stands at the same address; at port 0, if it has the
 // same name as well.

@@ -8,6 +8,7 @@
 #include "pkernel/abi/balancer.h"
 #include "pkernel/abi/clock.h"
 #include "pkernel/abi/codec.h"
+#include "pkernel/abi/discovery.h"
 #include "pkernel/abi/handler.h"
 #include "pkernel/abi/health.h"
 #include "pkernel/abi/http_filter.h"
@@ -57,9 +58,9 @@ std::string plugins_dir(const command_line& line) {
 }
 
 const std::vector<std::string>& extension_points() {
-    static const std::vector<std::string> all{PK_HTTP_FILTER_ID, PK_HANDLER_ID,   PK_BALANCER_ID,
-                                              PK_LOG_ID,         PK_TRANSPORT_ID, PK_CODEC_ID,
-                                              PK_TUNNEL_ID,      PK_ATTEMPT_ID,   PK_HEALTH_ID};
+    static const std::vector<std::string> all{
+        PK_HTTP_FILTER_ID, PK_HANDLER_ID, PK_BALANCER_ID, PK_LOG_ID,    PK_TRANSPORT_ID,
+        PK_CODEC_ID,       PK_TUNNEL_ID,  PK_ATTEMPT_ID,  PK_HEALTH_ID, PK_DISCOVERY_ID};
     return all;
 }
 

@@ -26,6 +26,8 @@ void tenants::add(const std::shared_ptr<stream::site>& s) {
     all_.push_back(std::move(whole));
     newest_ = s;
     for (const auto& l : s->listeners) {
+        const auto is_it = [&](const tenant& t) { return t.who.lock() == l; };
+        if (std::any_of(all_.begin(), all_.end(), is_it)) continue;  // Of the site before, too.
         tenant one{l, {}};
         if (l->transport) one.uses.push_back(l->transport->instance.get());
         for (const auto& c : l->codecs)

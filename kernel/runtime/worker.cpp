@@ -4,6 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <map>
+#include <string_view>
+
 #include "kernel/base/log.hpp"
 #include "kernel/plugin/this_thread.hpp"
 #include "kernel/runtime/crash_signals.hpp"
@@ -63,14 +66,31 @@ void worker::stop() {
     stop_bell_.ring();
 }
 
-std::shared_ptr<stream::site> worker::make_site(std::shared_ptr<const stream::generation> plan) {
+// A chooser goes on with its upstream; one of an upstream that has changed goes on from it.
+void worker::make_choosers(stream::site& of, const stream::site* before) {
+    std::map<std::string_view, const std::shared_ptr<upstream::chooser>*> by_name;
+    if (before)
+        for (const auto& old : before->choosers) by_name[old->of().name] = &old;
+    for (const auto& u : of.plan->upstreams) {
+        const auto old = by_name.find(u->name);
+        if (old != by_name.end() && &(*old->second)->of() == u.get()) {
+            (*old->second)->stay(context_.connections);
+            of.choosers.push_back(*old->second);
+            continue;
+        }
+        of.choosers.push_back(std::make_shared<upstream::chooser>(
+            *u, context_.connections, context_.marker, setup_.index, context_.random()));
+        if (old != by_name.end()) of.choosers.back()->go_on_from(**old->second);
+    }
+}
+
+std::shared_ptr<stream::site> worker::make_site(std::shared_ptr<const stream::generation> plan,
+                                                const stream::site* before) {
     auto s = std::make_shared<stream::site>();
     s->plan = std::move(plan);
     for (const auto& l : s->plan->listeners)
         s->listeners.emplace_back(l.get(), [keep = l](const stream::listener_plan*) {});
-    for (const auto& u : s->plan->upstreams)
-        s->choosers.push_back(std::make_unique<upstream::chooser>(
-            *u, context_.connections, context_.marker, setup_.index, context_.random()));
+    make_choosers(*s, before);
     return s;
 }
 
@@ -92,7 +112,7 @@ void worker::run(const std::function<void(bool)>& started) {
         leave(here);
         return started(false);
     }
-    context_.current = make_site(std::move(setup_.plan));
+    context_.current = make_site(std::move(setup_.plan), nullptr);
     tenants_.add(context_.current);
     elect(nullptr);
     for (auto& [listener, fd] : setup_.sockets)

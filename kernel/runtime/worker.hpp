@@ -74,6 +74,8 @@ public:
     // The next stream of every connection, and new connections, are of the new generation.
     // Connections of listeners that have gone are drained.
     void go_over(turnover to);
+    // [worker] To a generation that differs in upstreams' endpoints only.
+    void renew(std::shared_ptr<const stream::generation> plan);
 
 private:
     void accepted(int fd, std::uint32_t listener, const pk_address& peer,
@@ -86,7 +88,10 @@ private:
 
     void elect(const stream::generation* before);
     void leave(stream::services_of_thread& here);
-    std::shared_ptr<stream::site> make_site(std::shared_ptr<const stream::generation> plan);
+    std::shared_ptr<stream::site> make_site(std::shared_ptr<const stream::generation> plan,
+                                            const stream::site* before);
+    void make_choosers(stream::site& of, const stream::site* before);
+    void take(std::shared_ptr<stream::site> next);
     void move_acceptors(turnover& to);
     void move_connections(const turnover& to, const std::shared_ptr<stream::site>& from);
     void look_at_tenants();

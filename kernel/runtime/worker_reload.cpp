@@ -1,8 +1,8 @@
 // A worker's part of a reload: from one generation to the next, between two turns of its loop.
 
 #include <algorithm>
-#include <map>
-#include <string_view>
+#include <set>
+#include <utility>
 
 #include "kernel/runtime/worker.hpp"
 
@@ -46,36 +46,55 @@ void worker::go_over(turnover to) {
         if (to.listeners[a->listener()] == turnover::gone) a->finish();
 
     context_.connections.begin_round();
-    const auto next = make_site(std::move(to.plan));
+    const auto next = make_site(std::move(to.plan), before.get());
     context_.connections.end_round();
-    std::map<std::string_view, const upstream::chooser*> by_name;
-    for (const auto& old : before->choosers) by_name[old->of().name] = old.get();
-    for (const auto& chooser : next->choosers)
-        if (const auto old = by_name.find(chooser->of().name); old != by_name.end())
-            chooser->go_on_from(*old->second);
-    context_.current = next;
-    tenants_.add(next);
-    elect(before->plan.get());
+    take(next);
     move_connections(to, before);
     move_acceptors(to);
+}
+
+void worker::renew(std::shared_ptr<const stream::generation> plan) {
+    context_.connections.begin_round();
+    const auto next = std::make_shared<stream::site>();
+    next->plan = std::move(plan);
+    next->listeners = context_.current->listeners;
+    make_choosers(*next, context_.current.get());
+    context_.connections.end_round();
+    take(next);
+}
+
+void worker::take(std::shared_ptr<stream::site> next) {
+    const auto before = std::exchange(context_.current, std::move(next));
+    tenants_.add(context_.current);
+    elect(before->plan.get());
     look_again_ = look_first;
     tenants_timer_.arm(loop_.timers(), loop_.now() + look_again_);
 }
 
 // Active health checks run on one worker, the first: those of the generation in force, and no
-// longer those of the one before.
+// longer those of the one before. An instance that goes on is told of the new upstream only, and of
+// one that has not changed nothing.
 void worker::elect(const stream::generation* before) {
     if (setup_.index != 0) return;
+    const auto& now = context_.current->plan->upstreams;
     const auto tell = [this](upstream::health_source& source, const pk_health_upstream* what) {
         if (!source.hooks.elected) return;
         plugin::call_marker mark(context_.marker, source.instance->number());
         source.hooks.elected(source.instance->self(), what);
     };
+    std::set<const plugin::instance*> go_on;
+    std::set<const upstream::upstream*> old;
+    for (const auto& u : now)
+        for (const auto& source : u->health) go_on.insert(source->instance.get());
     if (before)
-        for (const auto& u : before->upstreams)
-            for (const auto& source : u->health) tell(*source, nullptr);
-    for (const auto& u : context_.current->plan->upstreams)
-        for (const auto& source : u->health) tell(*source, source.get());
+        for (const auto& u : before->upstreams) {
+            old.insert(u.get());
+            for (const auto& source : u->health)
+                if (!go_on.contains(source->instance.get())) tell(*source, nullptr);
+        }
+    for (const auto& u : now)
+        if (!old.contains(u.get()))
+            for (const auto& source : u->health) tell(*source, source.get());
 }
 
 void worker::move_acceptors(turnover& to) {

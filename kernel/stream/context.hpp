@@ -35,7 +35,8 @@ struct site {
     std::shared_ptr<const generation> plan;
     // Each counted on this worker alone: a connection holds the one that accepted it.
     std::vector<std::shared_ptr<const listener_plan>> listeners;
-    std::vector<std::unique_ptr<upstream::chooser>> choosers;  // By upstream.
+    // By upstream; those of upstreams that have not changed are the ones of the site before.
+    std::vector<std::shared_ptr<upstream::chooser>> choosers;
 };
 
 struct context {

@@ -143,13 +143,14 @@ void forward::attempt(bool same) {
 // True: an idle connection was there, and the request is on its way.
 bool forward::take_pooled() {
     auto& peers = chooser_->peers(endpoint_);
+    const auto& e = chooser_->of().endpoints[endpoint_];
     const auto& r = stream_.request;
     const bool careful = !(r.flags & PK_REQUEST_IDEMPOTENT);
     const auto margin =
         careful ? net::nanoseconds(std::chrono::milliseconds(500)) : net::nanoseconds(0);
     while (upstream::connection* c = peers.take(margin)) {
         // A request that must not run twice does not meet a FIN that lies there already.
-        if (careful && c->is_stale()) {
+        if ((careful && c->is_stale()) || (e.named && !upstream::is_at(e, c->peer()))) {
             c->abandon();
             continue;
         }

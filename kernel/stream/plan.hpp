@@ -125,14 +125,18 @@ public:
                                std::uint32_t listener) const = 0;
 };
 
+using route_list = std::vector<std::unique_ptr<route_plan>>;
+
+// What names stand for changes more often than a config: then another one follows that has all
+// but some of its upstreams in common with the one before.
 struct generation {
     std::uint64_t number = 0;
     std::shared_ptr<const config::model> model;
-    std::vector<std::unique_ptr<upstream::upstream>> upstreams;
+    std::vector<std::shared_ptr<upstream::upstream>> upstreams;
     std::vector<std::shared_ptr<listener_plan>> listeners;
-    std::vector<std::unique_ptr<route_plan>> routes;
-    std::vector<std::unique_ptr<route_plan>> direct;  // By upstream: no filter, for subrequests.
-    std::unique_ptr<route_finder> router;
+    std::shared_ptr<const route_list> routes;
+    std::shared_ptr<const route_list> direct;  // By upstream: no filter, for subrequests.
+    std::shared_ptr<const route_finder> router;
     std::vector<std::shared_ptr<log_plan>> logs;
     std::vector<std::shared_ptr<log_plan>>
         all_logs;           // Those of listeners and routes too, once each.

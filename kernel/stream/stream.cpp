@@ -113,7 +113,7 @@ void stream::begin(bool expects) {
 bool stream::find_route() {
     const auto i = site_->plan->router->find(request, head.headers, listener_->index);
     if (i == route_finder::none) return false;
-    attach(*site_->plan->routes[i], 0);
+    attach(*(*site_->plan->routes)[i], 0);
     return true;
 }
 
@@ -158,8 +158,7 @@ void stream::attach(const route_plan& r, std::uint16_t keep) {
     if ((r.interest & looks) || r.handler) build_stages(request_, keep, slot_count_, 1);
 }
 
-slot* stream::make_slot(const plugin::instance& of, std::uint32_t state_size,
-                        std::uint16_t index) {
+slot* stream::make_slot(const plugin::instance& of, std::uint32_t state_size, std::uint16_t index) {
     slot* s = arena.make<slot>();
     s->owner = this;
     s->index = index;

@@ -250,7 +250,7 @@ bool stream::reroute_now(slot& s) {
     from.move_to(waiting, from.bytes());
     const bool end = std::exchange(dropped ? dropped->end_in : request_.tail_end, false);
     for (stage* st = dropped; st; st = st->next) st->~stage();
-    attach(*site_->plan->routes[i], static_cast<std::uint16_t>(s.index + 1));
+    attach(*(*site_->plan->routes)[i], static_cast<std::uint16_t>(s.index + 1));
     waiting.move_to(*cut ? (*cut)->in : request_.tail, waiting.bytes());
     (*cut ? (*cut)->end_in : request_.tail_end) = end;
     claim_fields();

@@ -131,7 +131,7 @@ pk_status find_straight(const generation& plan, const pk_subrequest& what, strai
     const auto& all = plan.upstreams;
     for (std::size_t i = 0; i < all.size(); ++i) {
         if (all[i]->name != http::to_view(what.upstream)) continue;
-        found.route = plan.direct[i].get();
+        found.route = (*plan.direct)[i].get();
         if (what.endpoint.size && !find_endpoint(*all[i], what, found.to)) return PK_NOT_FOUND;
         return PK_OK;
     }

@@ -55,6 +55,10 @@ chooser::chooser(upstream& of, pool& connections, plugin::marker_slot& marker, s
     candidates_.reserve(of.endpoints.size());
 }
 
+void chooser::stay(pool& connections) const {
+    for (const endpoint& e : upstream_.endpoints) connections.of(e.key);
+}
+
 namespace {
 
 bool is_same_to_balancers(const endpoint& a, const endpoint& b) {

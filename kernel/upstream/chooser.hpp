@@ -72,6 +72,8 @@ public:
     void go_on_from(const chooser& before);
 
     const upstream& of() const noexcept { return upstream_; }
+    // Its endpoints are in the config still (pool::begin_round).
+    void stay(pool& connections) const;
     peer_pool& peers(std::uint32_t index) noexcept { return *peers_[index]; }
 
 private:

@@ -92,6 +92,8 @@ public:
     ~connection() override;
 
     const peer_key& key() const noexcept { return key_; }
+    // Whom it is connected to; family 1 for a unix socket.
+    const pk_address& peer() const noexcept { return peer_; }
     // Served an earlier request: a failure before any byte of the response merits one fresh
     // attempt.
     bool reused() const noexcept { return exchanges_ > 1; }

@@ -1,9 +1,6 @@
 #include "kernel/upstream/endpoint.hpp"
 
-#include <netdb.h>
-
 #include <algorithm>
-#include <cstring>
 
 #include "kernel/http/fields.hpp"
 
@@ -13,47 +10,11 @@ namespace {
 
 std::atomic<std::uint64_t> versions{0};
 
-// The first of each family, then the second of each, and so on; the first family is the system's.
-std::vector<socket_address> take_turns(const std::vector<socket_address>& from) {
-    std::vector<socket_address> own, other, out;
-    for (const socket_address& a : from)
-        (a.family() == from.front().family() ? own : other).push_back(a);
-    for (std::size_t i = 0; i < std::max(own.size(), other.size()); ++i) {
-        if (i < own.size()) out.push_back(own[i]);
-        if (i < other.size()) out.push_back(other[i]);
-    }
-    return out;
-}
-
-std::vector<socket_address> of_name(const std::string& name, std::uint16_t port, std::string& why) {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_NUMERICSERV;
-    addrinfo* found = nullptr;
-    const int rc = ::getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &found);
-    if (rc != 0) {
-        why = ::gai_strerror(rc);
-        return {};
-    }
-    std::vector<socket_address> out;
-    for (const addrinfo* a = found; a; a = a->ai_next) {
-        socket_address one;
-        std::memcpy(&one.storage, a->ai_addr, a->ai_addrlen);
-        one.size = a->ai_addrlen;
-        out.push_back(one);
-    }
-    ::freeaddrinfo(found);
-    return take_turns(out);
-}
-
 }  // namespace
 
-std::vector<socket_address> resolve(const config::address& address, std::string& why) {
-    auto known = net::addresses_of(address);
-    if (!known.empty()) return known;
-    if (address.kind == config::address_kind::name) return of_name(address.host, address.port, why);
-    why = "a unix socket's path has at most 107 bytes";
-    return {};
+bool is_at(const endpoint& e, const pk_address& peer) noexcept {
+    const auto here = net::to_socket_address(peer);
+    return std::find(e.addresses.begin(), e.addresses.end(), here) != e.addresses.end();
 }
 
 void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer) {

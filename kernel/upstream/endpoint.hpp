@@ -14,6 +14,7 @@
 #include "kernel/net/transport.hpp"
 #include "kernel/plugin/instance.hpp"
 #include "kernel/upstream/endpoint_health.hpp"
+#include "kernel/upstream/feed.hpp"
 #include "kernel/upstream/health.hpp"
 #include "pkernel/abi/balancer.h"
 
@@ -38,6 +39,8 @@ struct endpoint {
     peer_key key;
     std::string peer_name;                  // Without port: whom a transport must find there.
     std::vector<socket_address> addresses;  // Tried in order. Never empty.
+    std::uint32_t of = 0;                   // Which one of the config it comes from.
+    bool named = false;                     // The config's name, whatever its addresses are now.
     std::uint32_t weight = 1;
     bool backup = false;
     bool in = true;                     // By the config's `state`.
@@ -64,7 +67,8 @@ struct upstream {
 
     const config::upstream* conf = nullptr;
     std::string name;
-    std::vector<endpoint> endpoints;
+    std::vector<endpoint> endpoints;                 // None where no name has been resolved yet.
+    std::shared_ptr<class feed> feed;                // Of its names; null: it has none.
     std::shared_ptr<net::transport_plan> transport;  // Null: plain. Connections keep it.
     std::vector<balancer_use> balancers;             // The outermost first. None with one endpoint.
     std::uint32_t balancer_needs = 0;                // Of all of them.
@@ -87,9 +91,8 @@ struct upstream {
 // The balancer `outer` with those inside it, appended to u.balancers; call once.
 void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer);
 
-// The addresses to try for an endpoint, families taking turns (RFC 8305 section 4); empty with a
-// reason in `why` when there is none. May block on names: control thread only.
-std::vector<socket_address> resolve(const config::address& address, std::string& why);
+// Whether a kept connection to `peer` leads where the endpoint is now.
+bool is_at(const endpoint& e, const pk_address& peer) noexcept;
 
 // Fills abi_endpoints, snapshot and primaries. Call once, when `endpoints` will not change any
 // more.
