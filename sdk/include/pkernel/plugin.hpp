@@ -12,6 +12,7 @@
 #include <pkernel/balancer.hpp>
 #include <pkernel/codec.hpp>
 #include <pkernel/detail/note_section.hpp>
+#include <pkernel/discovery.hpp>
 #include <pkernel/handler.hpp>
 #include <pkernel/health.hpp>
 #include <pkernel/http_filter.hpp>

@@ -14,6 +14,7 @@
 #include <pkernel/testing/attempt.hpp>
 #include <pkernel/testing/balancer.hpp>
 #include <pkernel/testing/codec.hpp>
+#include <pkernel/testing/discovery.hpp>
 #include <pkernel/testing/exchange.hpp>
 #include <pkernel/testing/health.hpp>
 #include <pkernel/testing/host.hpp>
