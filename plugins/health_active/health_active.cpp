@@ -10,6 +10,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -66,21 +67,32 @@ public:
     health_active(const health_active&) = delete;
     health_active& operator=(const health_active&) = delete;
 
+    // Endpoints that stay go on with their probe and count, however often others come and go; what
+    // they came to is said anew, should the kernel have begun anew with one.
     void elected(const pk::health_upstream& u) {
-        for (const auto& t : targets_)
-            if (t->busy) subrequests_.cancel_on_worker(t->probe);
-        targets_.clear();
+        auto before = std::exchange(targets_, {});
         upstream_ = u;
-        if (!u) return arm();
-        for (std::uint32_t i = 0; i < u.endpoint_count(); ++i) {
+        for (std::uint32_t i = 0; u && i < u.endpoint_count(); ++i) {
             if (u.out(i)) continue;
+            const auto same = std::find_if(before.begin(), before.end(), [&](const auto& t) {
+                return t && t->address == u.address(i);
+            });
+            if (same != before.end()) {
+                targets_.push_back(std::move(*same));
+                targets_.back()->index = i;
+                targets_.back()->said = PK_HEALTH_UNKNOWN;
+                continue;
+            }
             auto& t = *targets_.emplace_back(std::make_unique<target>());
             t.owner = this;
             t.index = i;
+            t.address = u.address(i);
             t.text.reserve(conf_.body.empty() ? 0 : body_bytes_max);
             // Not all at once, and the first ones soon.
             t.due = clock_.now() + part_of(std::min(conf_.interval, nanoseconds(1s)));
         }
+        for (const auto& t : before)
+            if (t && t->busy) subrequests_.cancel_on_worker(t->probe);
         arm();
     }
 
@@ -89,6 +101,7 @@ private:
     struct target {
         health_active* owner;
         std::uint32_t index;
+        std::string address;
         nanoseconds due{0};
         bool busy = false;
         std::uint64_t probe = 0;

@@ -143,18 +143,32 @@ BOOST_AUTO_TEST_CASE(the_interval_has_jitter_and_one_probe_at_a_time) {
     BOOST_TEST((wait_for_probe(plugin, 0) <= 10ms));
 }
 
-BOOST_AUTO_TEST_CASE(elected_anew_it_drops_what_it_knew) {
+BOOST_AUTO_TEST_CASE(elected_anew_it_goes_on_with_endpoints_that_stay) {
     health_under_test plugin(2, "path: /, fall: 2, rise: 1");
     plugin.elect();
     answers(plugin, 0, 503, 1);
     wait_for_probe(plugin, 0);
     plugin.elect();
-    BOOST_TEST(plugin.probe(0) == nullptr);
+    BOOST_REQUIRE(plugin.probe(0) != nullptr);
+    plugin.answer(0, 503);
+    BOOST_TEST(plugin.down(0));
+    const auto times = plugin.of(0).times;
+    plugin.elect();  // The kernel may have begun anew with it: it is told again.
+    answers(plugin, 0, 503, 1);
+    BOOST_TEST(plugin.of(0).times == times + 1);
+    BOOST_TEST(plugin.violations().empty());
+}
+
+BOOST_AUTO_TEST_CASE(dismissed_and_elected_it_has_dropped_what_it_knew) {
+    health_under_test plugin(2, "path: /, fall: 2, rise: 1");
+    plugin.elect();
+    answers(plugin, 0, 503, 1);
+    plugin.dismiss();
+    plugin.elect();
     answers(plugin, 0, 503, 1);
     BOOST_TEST(!plugin.down(0));
     answers(plugin, 0, 503, 1);
     BOOST_TEST(plugin.down(0));
-    BOOST_TEST(plugin.violations().empty());
 }
 
 BOOST_AUTO_TEST_CASE(no_longer_elected_it_asks_nothing) {
