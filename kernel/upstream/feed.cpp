@@ -147,14 +147,13 @@ void feed::found(std::uint32_t entry, discovered_list all) {
         const std::lock_guard hold(mutex_);
         name& n = names_[entry];
         if (closed_) return;
-        if (!n.failure.empty()) mended = n.text;
+        if (!n.failure.empty()) mended = n.text + (n.known ? " is resolved again" : " is resolved");
         n.failure.clear();
         if (n.known == all && mended.empty()) return;
         n.known = std::move(all);
     }
     if (!mended.empty())
-        base::log(base::log_level::info,
-                  "upstream '" + upstream_ + "': " + mended + " is resolved again");
+        base::log(base::log_level::info, "upstream '" + upstream_ + "': " + mended);
     port_.changed();
 }
 

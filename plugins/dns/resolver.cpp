@@ -50,6 +50,17 @@ bool has_route(const pk_address& a) noexcept {
     return known;
 }
 
+// Families taking turns, IPv6 first (RFC 8305 section 4).
+std::vector<pk_address> in_turns(const std::vector<pk_address>& all) {
+    std::array<std::vector<pk_address>, 2> by_family;
+    for (const pk_address& a : all) by_family[a.family == 4].push_back(a);
+    std::vector<pk_address> out;
+    for (std::size_t i = 0; out.size() < all.size(); ++i)
+        for (const auto& family : by_family)
+            if (i < family.size()) out.push_back(family[i]);
+    return out;
+}
+
 const char* said_by(int status) noexcept {
     switch (status) {
         case ARES_ENOTFOUND:
@@ -333,7 +344,7 @@ void resolver::tell_addresses(const name& n, const watcher& w) {
     const auto all = addresses_of(n);
     if (all.empty()) return;
     if (w.one_endpoint)
-        (void)w.upstream.found_one(w.entry, all);
+        (void)w.upstream.found_one(w.entry, in_turns(all));
     else
         (void)w.upstream.found_each(w.entry, all);
 }

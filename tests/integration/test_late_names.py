@@ -109,6 +109,26 @@ class LateNames(unittest.TestCase):
                 self.assertEqual(origin.counts["/ok"], before)
                 self.assertEqual(other.counts["/ok"], 1)
 
+    def test_families_take_turns(self):
+        """F17, of `dns`: A and AAAA are one endpoint that the first address to connect serves."""
+        self.liar.zone["app.test"] = good("127.0.0.2", "127.0.0.3", "::1")
+        more = (
+            "balancer: round_robin, discovery: { dns: { one_endpoint: true, allow_local: true } },"
+        )
+        with Origin(host="127.0.0.2") as origin:
+            with Proxy(config(f"app.test:{origin.port}", more=more)) as proxy:
+                self.assertEqual(status(proxy), 200)
+                at = rf"at \[::1\]:{origin.port} 127.0.0.2:{origin.port} 127.0.0.3:{origin.port}"
+                proxy.wait_log(at)
+
+    def test_addresses_without_a_way_are_left_out(self):
+        self.liar.zone["app.test"] = good("127.0.0.2", "192.0.2.1", "2001:db8::1")
+        more = "balancer: round_robin, discovery: { dns: { allow_local: true } },"
+        with Origin(host="127.0.0.2") as origin:
+            with Proxy(config(f"app.test:{origin.port}", more=more)) as proxy:
+                proxy.wait_log(rf"has 1 endpoint; new: 127.0.0.2:{origin.port}$")
+                self.assertEqual(status(proxy), 200)
+
     def test_validate_asks_nobody(self):
         with tempfile.TemporaryDirectory() as place:
             file = Path(place) / "pk.yaml"
