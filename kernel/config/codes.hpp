@@ -71,6 +71,7 @@ enum class code : std::uint16_t {
     duplicate_endpoint = 319,
     unreachable_route = 320,  // the router's
     upgrade_of_handler = 321,
+    spill_directory = 322,
 
     plugin_missing = 401,
     plugin_refused = 402,

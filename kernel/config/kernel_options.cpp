@@ -220,6 +220,8 @@ constexpr pk_option_table route_timeouts_table = table_of(route_timeouts);
 constexpr pk_option route_limits[] = {
     size("request_body", "The body of a request, streamed.").by_default("100MiB"),
     size("collect", "What a filter may hold of a body at once.").by_default("1MiB"),
+    size("spill", "What may lie in a file of a body that is collected or kept for another attempt.")
+        .by_default("100MiB"),
 };
 constexpr pk_option_table route_limits_table = table_of(route_limits);
 
@@ -273,6 +275,14 @@ constexpr pk_option root_limits[] = {
 };
 constexpr pk_option_table root_limits_table = table_of(root_limits);
 
+constexpr pk_option spill_options[] = {
+    option("directory", PK_OPT_PATH, "Where they are, without a name; $TMPDIR, or /var/tmp.")
+        .not_empty()
+        .main(),
+    size("total", "What all of them may hold together.").by_default("1GiB"),
+};
+constexpr pk_option_table spill_table = table_of(spill_options);
+
 constexpr pk_option root_options[] = {
     option("include", PK_OPT_LIST, "Files whose keys stand here as well.").of(a_text),
     option("listeners", PK_OPT_LIST, "Addresses that accept connections.").of(a_listener),
@@ -284,6 +294,8 @@ constexpr pk_option root_options[] = {
         .of(defaults_table),
     option("logs", PK_OPT_LIST, "Logs of every stream.").of(a_log),
     option("limits", PK_OPT_TABLE, "How much the whole may use.").of(root_limits_table),
+    option("spill", PK_OPT_TABLE, "Files for what of bodies does not fit into memory.")
+        .of(spill_table),
     option("workers", PK_OPT_INTEGER, "Threads; as many as there are CPUs when not given.")
         .at_least(1)
         .at_most(1024),

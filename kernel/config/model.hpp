@@ -143,8 +143,8 @@ struct route_timeouts {
 };
 
 struct route_limits {
-    std::uint64_t request_body, collect;  // bytes
-    position request_body_at;             // Where it was set; line 0: the default.
+    std::uint64_t request_body, collect, spill;  // bytes
+    position request_body_at;                    // Where it was set; line 0: the default.
 };
 
 struct route {
@@ -160,6 +160,12 @@ struct route {
     route_limits limits;
 };
 
+// Files for what of bodies does not fit into memory.
+struct spill {
+    std::string directory;
+    std::uint64_t total = 0;  // bytes, of all such files of the engine
+};
+
 struct model {
     std::string file;  // The path that was loaded.
     std::vector<listener> listeners;
@@ -171,6 +177,7 @@ struct model {
     std::optional<std::uint64_t> memory;  // bytes, of the process
     position memory_at;
     nanoseconds lag_max{};  // 0: no limit.
+    config::spill spill;
     std::optional<std::string> user;
     position user_at;
 

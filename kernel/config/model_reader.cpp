@@ -1,7 +1,12 @@
 #include "kernel/config/model_reader.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <set>
+#include <system_error>
 
 #include "kernel/config/endpoint_address.hpp"
 #include "kernel/config/text.hpp"
@@ -114,6 +119,7 @@ std::shared_ptr<model> model_reader::read(const value& root) {
         m->memory_at = position_of(memory);
     }
     m->lag_max = duration(child(root, "limits"), "lag");
+    spill(child(root, "spill"), *m);
     if (const value& u = child(root, "user"); present(u)) {
         m->user = view(u.text);
         m->user_at = position_of(u);
@@ -128,6 +134,22 @@ std::shared_ptr<model> model_reader::read(const value& root) {
     }
     unused_upstreams(*m);
     return m;
+}
+
+// Whether it can be written to is seen when it is: by another user, and with room for it.
+void model_reader::spill(const value& v, model& m) {
+    const char* const usual = std::getenv("TMPDIR");
+    m.spill.directory = usual && *usual ? usual : "/var/tmp";
+    m.spill.total = number(v, "total");
+    const value& where = child(v, "directory");
+    if (!present(where)) return;
+    m.spill.directory = view(where.text);
+    struct stat found {};
+    if (::stat(m.spill.directory.c_str(), &found) != 0)
+        error(code::spill_directory, where,
+              "spill.directory " + shown(where) + ": " + std::generic_category().message(errno));
+    else if (!S_ISDIR(found.st_mode))
+        error(code::spill_directory, where, "spill.directory " + shown(where) + " is no directory");
 }
 
 void model_reader::listener(const value& v, model& m) {

@@ -34,6 +34,7 @@ private:
     void error(code number, const value& at, std::string message, std::string hint,
                std::string note);
 
+    void spill(const value& v, model& m);
     void listener(const value& v, model& m);
     void upstream(const value& v, model& m);
     void endpoint(const value& v, config::upstream& u, std::set<std::string>& seen);

@@ -66,6 +66,7 @@ void model_reader::route(const value& v, const value& defaults, std::size_t inde
     r.limits.request_body = static_cast<std::uint64_t>(body.integer);
     if (given(body)) r.limits.request_body_at = position_of(body);
     r.limits.collect = static_cast<std::uint64_t>(limit(v, defaults, "collect").integer);
+    r.limits.spill = static_cast<std::uint64_t>(limit(v, defaults, "spill").integer);
     m.routes.push_back(std::move(r));
 }
 

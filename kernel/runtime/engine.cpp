@@ -152,6 +152,7 @@ private:
             s.connections_max = setup_.connections_max / setup_.workers;
             s.via = via;
             s.offload = &offload_;
+            s.spilled = &spilled_;
             s.memory = &memory_;
             s.metrics = &metrics_;
             give_sockets(sockets, w, s.sockets);
@@ -417,6 +418,7 @@ private:
     bool ending_ = false;
     std::chrono::steady_clock::time_point renewed_{};  // When endpoints were exchanged last.
     std::shared_ptr<const stream::generation> plan_;
+    stream::spill_use spilled_{0};
     stream::offload_pool offload_{
         [this](unsigned index, const std::function<void(plugin::marker_slot&)>& work) {
             const std::uint32_t line = 1 + setup_.workers + index;  // Behind those of the workers.

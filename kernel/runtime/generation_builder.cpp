@@ -315,8 +315,11 @@ private:
             for (std::size_t i = 0; i < std::size(p.judged.words); ++i)
                 p.judged.words[i] |= one.judged.words[i];
             if (one.hooks.keeps) p.keeps = std::max(p.keeps, one.hooks.keeps(one.instance->self()));
+            if (one.hooks.spills)
+                p.spills = std::max(p.spills, one.hooks.spills(one.instance->self()));
         }
         p.keeps = std::min(p.keeps, stream::attempt_policy::keeps_max);
+        p.spills = std::min(p.spills, r.limits.spill);
         return p;
     }
 
@@ -362,11 +365,11 @@ private:
         plan_->routes = std::move(all);
     }
 
-    // A subrequest's body lies in memory already, so it has no limit of a route.
+    // A subrequest's body is here already, so it has no limit of a route.
     void make_direct_routes() {
         static const config::route plain = [] {
             config::route r;
-            r.limits = {UINT64_MAX, 0, {}};
+            r.limits = {UINT64_MAX, 0, UINT64_MAX, {}};
             return r;
         }();
         auto all = std::make_shared<stream::route_list>();

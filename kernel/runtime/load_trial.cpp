@@ -28,7 +28,8 @@ constexpr int refused_code = static_cast<int>(config::exit_class::plugin);
     if (::getppid() != parent) ::_exit(1);
     sigset_t none;
     ::sigemptyset(&none);
-    for (const int each : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGPIPE}) ::signal(each, SIG_DFL);
+    for (const int each : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGPIPE, SIGXFSZ})
+        ::signal(each, SIG_DFL);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     ::dup2(nowhere, STDIN_FILENO);

@@ -23,6 +23,7 @@ base::unique_fd watch_signals() {
         ::sigaddset(&set, each);
     }
     ::signal(SIGPIPE, SIG_IGN);
+    ::signal(SIGXFSZ, SIG_IGN);  // A file that may not grow is an error of its write.
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     base::unique_fd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!fd) throw std::system_error(errno, std::generic_category(), "signalfd");

@@ -55,6 +55,7 @@ worker::worker(worker_setup setup)
       ask_bell_(
           loop_, [](void* self) { static_cast<worker*>(self)->answer(); }, this) {
     context_.via = setup_.via;
+    context_.spilled = setup_.spilled;
 }
 
 worker::~worker() = default;

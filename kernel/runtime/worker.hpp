@@ -21,6 +21,7 @@
 #include "kernel/stream/client_connection.hpp"
 #include "kernel/stream/context.hpp"
 #include "kernel/stream/offload_pool.hpp"
+#include "kernel/stream/spill_file.hpp"
 #include "kernel/stream/stream_services.hpp"
 
 namespace pkernel::runtime {
@@ -35,6 +36,7 @@ struct worker_setup {
     std::string via;
     // These outlive the worker.
     stream::offload_pool* offload = nullptr;
+    stream::spill_use* spilled = nullptr;
     base::memory_budget* memory = nullptr;
     memory_metrics* metrics = nullptr;
 };

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -58,6 +59,8 @@ struct context {
     std::unique_ptr<subrequest_table> subrequests;
     std::unique_ptr<lent_memory> lent;
     std::unique_ptr<offload_port> offload;  // Null while there is no pool, and after the end.
+    // What all workers' spill files hold; null: there can be none. Outlives it.
+    std::atomic<std::uint64_t>* spilled = nullptr;
     std::shared_ptr<site> current;
     bool draining = false;
     net::instant drain_ends{};  // While draining: what is left then is killed.

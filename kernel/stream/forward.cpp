@@ -44,7 +44,8 @@ forward::forward(stream& s)
               me->attempt(me->same_);
           },
           this),
-      replay_(s.in().blocks) {}
+      replay_(
+          s.in(), [](void* self) { static_cast<forward*>(self)->replay_moved(); }, this) {}
 
 forward::~forward() {
     cancel();
@@ -56,8 +57,12 @@ void forward::start(std::uint32_t index) {
     chooser_ = stream_.where().choosers[index].get();
     scratch_.charge_to(stream_.account());
     policy_ = &stream_.route()->attempts;
-    replay_.begin(policy_->keeps, stream_.account());
-    if (policy_->keeps == 0) replay_.lose();
+    const bool keeps = policy_->keeps > 0 || policy_->spills > 0;
+    if (keeps && (stream_.request.flags & PK_REQUEST_HAS_BODY))
+        replay_.begin({policy_->keeps, policy_->spills, &stream_.where().plan->model->spill},
+                      stream_.account());
+    else
+        replay_.lose();
     running_ = true;
     first_attempt_ = stream_.in().loop.now();
     if (pinned_.index == PK_NO_ENDPOINT) chooser_->budget().request(first_attempt_);
@@ -100,7 +105,10 @@ void forward::send_head() {
                   stream_.account(), r.method_id == PK_METHOD_HEAD, false, stream_.upgrade()});
     conn_->send(base::slice(block->data(), used, block.get()));
     while (!waiting_.empty()) send_body(waiting_.pop());
-    if (ended_) finish_request();
+    if (replay_.behind())
+        resend();
+    else if (ended_)
+        finish_request();
     if (stream_.expects_ && !got_continue_)
         continue_timer_.arm(in.loop.timers(), in.loop.now() + continue_after);
 }
@@ -143,7 +151,9 @@ void forward::request_data(base::slice data) {
     body_began_ = true;
     got_continue_ = true;  // The client sends already.
     replay_.take(data);
-    if (conn_ && connected_)
+    if (replay_.behind())
+        resend();  // It follows what is sent again.
+    else if (conn_ && connected_)
         send_body(std::move(data));
     else
         waiting_.push(std::move(data));
@@ -157,10 +167,41 @@ void forward::send_body(base::slice data) {
     conn_->send(base::slice("\r\n", 2, nullptr));
 }
 
+// What is sent again, as much as the origin takes now.
+void forward::resend() {
+    while (replay_.behind()) {
+        if (!conn_ || !connected_ || conn_->queued() >= stream::high_water) return;
+        if (!replay_.next(waiting_)) {
+            if (replay_.broken()) replay_broken();
+            return;
+        }
+        while (!waiting_.empty()) send_body(waiting_.pop());
+    }
+    if (ended_) finish_request();
+}
+
+// Bytes of the body have come from the file or gone there, or it has failed.
+void forward::replay_moved() {
+    if (!running_) return;
+    if (replay_.behind()) resend();
+    stream_.request_drained();
+}
+
+// A part of the body was sent again, and the rest cannot be.
+void forward::replay_broken() {
+    running_ = false;
+    if (conn_) std::exchange(conn_, nullptr)->abandon();
+    connected_ = false;
+    end_attempt(PK_FAIL_CANCELLED);
+    release();
+    continue_timer_.cancel();
+    stream_.local_error(503, {PK_END_LIMIT, "spill_failed"}, "proxy_internal_error");
+}
+
 void forward::request_end() {
     if (!running_) return;
     ended_ = true;
-    if (conn_ && connected_) finish_request();
+    if (conn_ && connected_ && !replay_.behind()) finish_request();
 }
 
 void forward::finish_request() {
@@ -230,6 +271,7 @@ void forward::on_response_end(const http::fields&) {
         stream_.pin(base::block_ref::share(conn_->head_block()));
     upstream::connection* c = std::exchange(conn_, nullptr);
     running_ = false;
+    replay_.clear();
     end_attempt(PK_FAIL_NONE);
     if (c->reusable() && pinned_.index == PK_NO_ENDPOINT)
         chooser_->keep(endpoint_, c);
@@ -241,6 +283,7 @@ void forward::on_response_end(const http::fields&) {
 
 void forward::on_send_drained() {
     if (conn_->write_ended()) return stream_.from().request_sent();
+    if (replay_.behind()) resend();
     stream_.request_drained();
 }
 
@@ -346,6 +389,7 @@ void forward::reset() noexcept {
     asked_ = 0;
     failed_ = {};
     pinned_ = {};
+    replay_.reset();
     picked_count_ = 0;
     tried_.count = attempts_ = 0;
     endpoint_ = PK_NO_ENDPOINT;
@@ -355,6 +399,24 @@ void forward::reset() noexcept {
         false;
     chunked_ = false;
     head_time_ = connect_time_ = {};
+}
+
+std::string_view forward::body_kept() const noexcept {
+    switch (replay_.where()) {
+        case spool::place::nowhere:
+            break;
+        case spool::place::memory:
+            return "memory";
+        case spool::place::file:
+            return "file";
+        case spool::place::too_long:
+            return "too_long";
+        case spool::place::no_memory:
+            return "no_memory";
+        case spool::place::no_disk:
+            return "no_disk";
+    }
+    return {};
 }
 
 std::string_view forward::upstream_name() const noexcept {

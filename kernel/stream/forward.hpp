@@ -15,8 +15,8 @@
 #include "kernel/http/framing.hpp"
 #include "kernel/net/fd_splice.hpp"
 #include "kernel/net/timer.hpp"
-#include "kernel/stream/replay_body.hpp"
 #include "kernel/stream/splicer.hpp"
+#include "kernel/stream/spool.hpp"
 #include "kernel/upstream/chooser.hpp"
 #include "kernel/upstream/connection.hpp"
 #include "pkernel/abi/attempt.h"
@@ -53,7 +53,9 @@ public:
     void request_data(base::slice data);
     void request_end();
     std::size_t queued() const noexcept { return waiting_.bytes() + (conn_ ? conn_->queued() : 0); }
-    std::size_t held() const noexcept { return waiting_.held() + (conn_ ? conn_->held() : 0); }
+    std::size_t held() const noexcept {
+        return waiting_.held() + replay_.backlog() + (conn_ ? conn_->held() : 0);
+    }
     void response_drained();
     // Of a tunnel: the client's side has gone to the origin, with its FIN.
     bool tunnel_sent() const noexcept { return conn_ && conn_->write_ended(); }
@@ -71,6 +73,9 @@ public:
     // "127.0.0.1:3001=connect_refused, 127.0.0.1:3002=503": all but the one that was the last.
     std::string_view failed_attempts() const noexcept { return failed_; }
     bool reused() const noexcept { return reused_; }
+    // How the request's body was kept for another attempt, or why it was not; empty: there was
+    // nothing to keep.
+    std::string_view body_kept() const noexcept;
     net::nanoseconds head_time() const noexcept { return head_time_; }
     net::nanoseconds connect_time() const noexcept { return connect_time_; }
 
@@ -123,6 +128,9 @@ private:
     void send_head();
     std::size_t write_head(char* at, std::size_t capacity);
     void send_body(base::slice data);
+    void resend();
+    void replay_moved();
+    void replay_broken();
     void finish_request();
     bool looped() const;
     void give_up(const upstream::failure& why);
@@ -179,7 +187,7 @@ private:
     net::timer continue_timer_;
     net::timer try_timer_;
     net::timer delay_timer_;
-    replay_body replay_;
+    spool replay_;
 };
 
 }  // namespace pkernel::stream

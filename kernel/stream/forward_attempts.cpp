@@ -224,7 +224,7 @@ bool forward::renew(const upstream::failure& why, bool was_connected) {
 // The body waits again from its first byte on.
 void forward::rewind() {
     waiting_.clear();
-    replay_.copy_to(waiting_);
+    replay_.rewind();
 }
 
 // The attempt has failed: another one, or the end.

@@ -271,7 +271,6 @@ pk_status host_calls::collect(pk_stream* h, std::uint32_t direction, std::uint64
     slot& s = slot::of(h);
     stream& o = *s.owner;
     if (direction > PK_RESPONSE) return PK_INVALID;
-    if (overflow == PK_OVERFLOW_SPILL) return PK_UNSUPPORTED;
     if (overflow > PK_OVERFLOW_STREAM) return PK_INVALID;
     if (s.tunnel || o.response.status == 101) return PK_WRONG_STATE;
     const bool here =
@@ -294,7 +293,8 @@ pk_slice_view host_calls::collected(pk_stream* h, std::uint32_t direction,
     slot& s = slot::of(h);
     if (direction > PK_RESPONSE || !s.sides[direction].at) return {nullptr, 0, sizeof(pk_slice)};
     if (complete) *complete = s.sides[direction].complete;
-    return s.sides[direction].at->in.view();
+    const stage& st = *s.sides[direction].at;
+    return st.spilled ? st.spilled->beginning.view() : st.in.view();
 }
 
 void* host_calls::allocate(pk_stream* h, std::uint64_t size, std::uint64_t align) {

@@ -77,7 +77,7 @@ pk_status offload_port::submit(slot& s, const pk_job& job) {
     made->who = stream_waker(s);
     if (made->who.place == UINT64_MAX) return PK_NO_MEMORY;
     made->pinned = s.owner->shared_site();
-    return push(std::move(made));
+    return push(std::move(made), context_.marker.running);
 }
 
 pk_status offload_port::submit(const pk_waker& who, const pk_conn_job& job) {
@@ -87,7 +87,7 @@ pk_status offload_port::submit(const pk_waker& who, const pk_conn_job& job) {
     made->conn_done = job.done;
     made->who = who;
     made->pinned = context_.current;
-    return push(std::move(made));
+    return push(std::move(made), context_.marker.running);
 }
 
 pk_status offload_port::submit_on_worker(const pk_job& job) {
@@ -95,14 +95,21 @@ pk_status offload_port::submit_on_worker(const pk_job& job) {
     made->abi = job;
     made->on_worker = true;
     made->pinned = context_.current;  // Null in worker_init.
-    return push(std::move(made));
+    return push(std::move(made), context_.marker.running);
 }
 
-pk_status offload_port::push(std::unique_ptr<offload_job> job) {
+pk_status offload_port::submit_own(const pk_job& job) {
+    auto made = std::make_unique<offload_job>();
+    made->abi = job;
+    made->on_worker = true;
+    return push(std::move(made), 0);
+}
+
+pk_status offload_port::push(std::unique_ptr<offload_job> job, std::uint32_t number) {
     if (!job->abi.run || !job->abi.drop) return PK_INVALID;
     if (!job->abi.done && !job->conn_done) return PK_INVALID;
     job->port = this;
-    job->number = context_.marker.running;
+    job->number = number;
     if (!pool_.push(*job)) return PK_NO_MEMORY;
     out_.push_back(*job.release());
     return PK_OK;

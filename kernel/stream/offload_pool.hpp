@@ -87,6 +87,8 @@ public:
     pk_status submit(slot& s, const pk_job& job);
     pk_status submit(const pk_waker& who, const pk_conn_job& job);
     pk_status submit_on_worker(const pk_job& job);
+    // The kernel's own, of no instance and no generation; `done` gets no stream.
+    pk_status submit_own(const pk_job& job);
 
     // Whether a job of that instance is not settled yet.
     bool works_for(std::uint32_t number) noexcept;
@@ -95,7 +97,7 @@ public:
     void back(offload_job& job) noexcept;
 
 private:
-    pk_status push(std::unique_ptr<offload_job> job);
+    pk_status push(std::unique_ptr<offload_job> job, std::uint32_t number);
     void deliver();
     void settle(offload_job& job);
 

@@ -68,7 +68,8 @@ struct attempt_policy {
     static constexpr std::uint64_t keeps_max = 128 * 1024;
     std::vector<std::shared_ptr<attempt_use>> uses;  // None: the kernel's own rule.
     status_set judged;                               // By any of them.
-    std::uint64_t keeps = 0;                         // Bytes of a body.
+    std::uint64_t keeps = 0;                         // Bytes of a body, in memory,
+    std::uint64_t spills = 0;                        // and in all where the rest may go to a file.
 };
 
 // Request fields that filters of a route vouch for, and the forwarding family, which every route

@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "kernel/base/slice_queue.hpp"
 #include "kernel/net/timer.hpp"
 #include "kernel/stream/plan.hpp"
+#include "kernel/stream/spool.hpp"
 #include "pkernel/abi/waker.h"
 
 namespace pkernel::stream {
@@ -15,17 +17,30 @@ namespace pkernel::stream {
 class stream;
 struct slot;
 
+// A collected body that was too much for memory.
+struct spilled_body {
+    spilled_body(context& c, spill_op::callback moved, void* owner) : rest(c, moved, owner) {}
+    base::slice_queue beginning;  // What collected() shows.
+    spool rest;
+};
+
 // Where the body of one direction stops at one plugin. Stands in the arena; ended by the stream.
 struct stage {
     slot* who = nullptr;
     stage* next = nullptr;  // In the direction of travel; null: the way out.
     base::slice_queue in;
-    std::uint64_t bypass = 0;  // Collected bytes that go past the own data hook.
+    std::uint64_t bypass = 0;               // Collected bytes that go past the own data hook.
+    std::unique_ptr<spilled_body> spilled;  // Before what is in `in`.
     bool flush = false;
     bool waits = false;      // Took less than was offered.
     bool end_in = false;     // The end has arrived here...
     bool end_waits = false;  // ...and the end hook said wait...
     bool end_done = false;   // ...or the end has gone on.
+
+    void let_go() noexcept {
+        in.clear();
+        spilled.reset();
+    }
 };
 
 struct slot_timer {

@@ -147,6 +147,7 @@ public:
     std::string_view endpoint_name() const noexcept { return forward_.endpoint_name(); }
     std::uint32_t attempts() const noexcept { return forward_.attempts(); }
     std::string_view failed_attempts() const noexcept { return forward_.failed_attempts(); }
+    std::string_view body_kept() const noexcept { return forward_.body_kept(); }
 
     // --- for the host's functions
     // -------------------------------------------------------------------------
@@ -224,6 +225,10 @@ private:
     void pump(lane& l);
     bool run_stage(lane& l, stage& st);
     bool run_collect(lane& l, stage& st);
+    bool gathered(lane& l, stage& st);
+    bool spill(lane& l, stage& st);
+    bool unspill(lane& l, stage& st);
+    void collect_failed(const lane& l, bool by_disk);
     bool run_data(lane& l, stage& st);
     bool run_end(lane& l, stage& st);
     void pass_on(lane& l, stage& st, std::uint64_t n);

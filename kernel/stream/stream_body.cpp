@@ -160,16 +160,19 @@ bool stream::run_stage(lane& l, stage& st) {
     auto& side = s.sides[l.direction];
     if (!side.passed) return side.collecting && !side.collected_waits && run_collect(l, st);
     if (s.out) {
+        st.spilled.reset();
         pass_on(l, st, st.in.bytes());
         if (st.end_in && !st.end_done) pass_end(l, st);
         return false;
     }
     if (side.finished) {
         st.in.clear();
+        st.spilled.reset();
         return false;
     }
     if (queued_after(s, l.direction) >= high_water) return false;
-    bool progress = false;
+    bool progress = st.spilled && unspill(l, st);
+    if (recorded_ != recorded::none || ended_) return true;
     if (st.bypass > 0 && !st.in.empty()) {
         const auto n = std::min<std::uint64_t>(st.bypass, st.in.bytes());
         side.transforms ? st.in.consume(n) : pass_on(l, st, n);
@@ -178,7 +181,7 @@ bool stream::run_stage(lane& l, stage& st) {
     }
     if ((!st.in.empty() || st.flush) && !st.waits) progress = run_data(l, st) || progress;
     if (recorded_ != recorded::none || ended_) return true;
-    if (st.end_in && st.in.empty() && !st.waits && !st.end_done && !st.end_waits)
+    if (st.end_in && st.in.empty() && !st.spilled && !st.waits && !st.end_done && !st.end_waits)
         progress = run_end(l, st) || progress;
     return progress;
 }
@@ -187,17 +190,7 @@ bool stream::run_stage(lane& l, stage& st) {
 bool stream::run_collect(lane& l, stage& st) {
     slot& s = *st.who;
     auto& side = s.sides[l.direction];
-    const bool over = st.in.bytes() > side.collect_limit;
-    if (!over && !st.end_in) return false;
-    if (over && side.overflow != PK_OVERFLOW_STREAM) {
-        if (l.direction == PK_REQUEST)
-            local_error(413, {PK_END_LIMIT, "collected_body_too_large"}, "http_request_error");
-        else
-            local_error(502, {PK_END_LIMIT, "collected_body_too_large"}, "http_response_body_size");
-        return true;
-    }
-    side.complete = over ? static_cast<std::uint32_t>(PK_COLLECTED_PART)
-                         : static_cast<std::uint32_t>(PK_COLLECTED_ALL);
+    if (!gathered(l, st)) return false;
     side.collected = true;
     const auto hook = collected_hook_of(s, l.direction);
     const pk_verdict v = hook ? call(s, hook) : pk_verdict{PK_NEXT};
@@ -211,6 +204,71 @@ bool stream::run_collect(lane& l, stage& st) {
     }
     if (v == PK_WAIT) side.collected_waits = true;
     if (judge(s, l.direction, v)) pass_head(s, l.direction);
+    return true;
+}
+
+// Whether what is to be collected is there. No, too: it never will be, and that was said.
+bool stream::gathered(lane& l, stage& st) {
+    auto& side = st.who->sides[l.direction];
+    const bool over = st.spilled || st.in.bytes() > side.collect_limit;
+    if (over && side.overflow == PK_OVERFLOW_SPILL) {
+        if (!spill(l, st) || !st.end_in || !st.spilled->rest.settled()) return false;
+        side.complete = PK_COLLECTED_SPILLED;
+        return true;
+    }
+    if (over && side.overflow != PK_OVERFLOW_STREAM) {
+        collect_failed(l, false);
+        return false;
+    }
+    side.complete = over ? static_cast<std::uint32_t>(PK_COLLECTED_PART)
+                         : static_cast<std::uint32_t>(PK_COLLECTED_ALL);
+    return over || st.end_in;
+}
+
+void stream::collect_failed(const lane& l, bool by_disk) {
+    constexpr base::end_reason why{PK_END_LIMIT, "collected_body_too_large"};
+    if (by_disk)
+        local_error(503, {PK_END_LIMIT, "spill_failed"}, "proxy_internal_error");
+    else if (l.direction == PK_REQUEST)
+        local_error(413, why, "http_request_error");
+    else
+        local_error(502, why, "http_response_body_size");
+}
+
+// What has come goes on in a file, but for the beginning. False: it cannot, and that was said.
+bool stream::spill(lane& l, stage& st) {
+    if (!st.spilled) {
+        st.spilled = std::make_unique<spilled_body>(
+            context_, [](void* self) { static_cast<stream*>(self)->advance(); }, this);
+        st.in.move_to(st.spilled->beginning, st.who->sides[l.direction].collect_limit);
+        st.spilled->rest.begin({0, route_->conf->limits.spill, &site_->plan->model->spill},
+                               account_);
+    }
+    spool& rest = st.spilled->rest;
+    while (!st.in.empty()) rest.take(st.in.pop());
+    if (rest.whole()) return true;
+    collect_failed(l, rest.where() != spool::place::too_long);
+    return false;
+}
+
+// A spilled body goes on, piece by piece. True: some of it has, or it is over.
+bool stream::unspill(lane& l, stage& st) {
+    slot& s = *st.who;
+    if (s.sides[l.direction].transforms || s.handler) {  // It has seen it, or passes it on itself.
+        st.spilled.reset();
+        return true;
+    }
+    spilled_body& body = *st.spilled;
+    if (!body.rest.behind()) {
+        body.beginning.move_to(st.in, body.beginning.bytes());
+        body.rest.rewind();
+    } else if (!body.rest.next(st.in)) {
+        if (!body.rest.broken()) return false;
+        collect_failed(l, true);
+        return true;
+    }
+    st.bypass = st.in.bytes();
+    if (!body.rest.behind()) st.spilled.reset();
     return true;
 }
 
@@ -316,8 +374,10 @@ std::uint64_t stream::queued_after(const slot& s, int direction) const noexcept 
 // What this lane holds, but for bodies that a filter has asked to collect.
 std::uint64_t stream::buffered(const lane& l) const noexcept {
     std::uint64_t n = l.tail.held() + (l.direction == PK_REQUEST ? forward_.held() : from_->held());
-    for (const stage* st = l.first; st; st = st->next)
+    for (const stage* st = l.first; st; st = st->next) {
         if (!st->who->sides[l.direction].collecting) n += st->in.held();
+        if (st->spilled) n += st->spilled->rest.backlog();
+    }
     return n;
 }
 

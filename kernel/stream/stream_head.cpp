@@ -57,7 +57,7 @@ bool stream::act_on_record() {
     for (std::uint16_t i = by.index; i < slot_count_; ++i)
         if (slots_[i] != responder_) slots_[i]->out = true;
     close_request();
-    for (stage* st = dead_stages_; st; st = st->next) st->in.clear();
+    for (stage* st = dead_stages_; st; st = st->next) st->let_go();
     return true;
 }
 
@@ -67,7 +67,7 @@ void stream::close_request() {
     if (request_.head != head_state::delivered) request_.head = head_state::held;
     forward_.cancel();
     forwarding_ = false;
-    for (stage* st = request_.first; st; st = st->next) st->in.clear();
+    for (stage* st = request_.first; st; st = st->next) st->let_go();
     request_.tail.clear();
 }
 

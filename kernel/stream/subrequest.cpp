@@ -101,10 +101,27 @@ void subrequest::run_deferred() {
     if (was_full && in_.held() < stream::high_water) child_->response_drained();
 }
 
+void subrequest::read_on(const spool& rest) {
+    more_ = std::make_unique<spool>(
+        context_,
+        [](void* self) {
+            auto* me = static_cast<subrequest*>(self);
+            me->context_.loop.defer(*me);
+        },
+        this);
+    more_->begin_reading(rest, account());
+}
+
 void subrequest::send_body() {
     if (body_sent_) return;
-    while (!body_.empty() && child_->wants_request()) child_->request_data(body_.pop());
-    if (!body_.empty()) return;
+    for (;;) {
+        while (!body_.empty() && child_->wants_request()) child_->request_data(body_.pop());
+        if (!body_.empty()) return;
+        if (!more_ || !more_->behind()) break;
+        if (more_->next(body_)) continue;
+        if (more_->broken()) fail(PK_END_LIMIT);
+        return;
+    }
     body_sent_ = true;
     child_->request_end();
 }
@@ -167,6 +184,7 @@ void subrequest::end(std::uint32_t cause, bool tells) {
         *at = next_of_parent;
     }
     timer_.cancel();
+    more_.reset();
     if (tells) {
         const bool whole = cause == PK_END_COMPLETE;
         const pk_field_view none{nullptr, 0, sizeof(pk_field)};

@@ -17,6 +17,7 @@
 #include "kernel/stream/context.hpp"
 #include "kernel/stream/edges.hpp"
 #include "kernel/stream/memory_holder.hpp"
+#include "kernel/stream/spool.hpp"
 #include "pkernel/abi/subrequest.h"
 
 namespace pkernel::stream {
@@ -44,6 +45,8 @@ public:
     // To be filled before begin: the child's head and route, and the body.
     stream& child() noexcept { return *child_; }
     base::slice_queue& body() noexcept { return body_; }
+    // What of the body follows that, from a file; `rest` is settled and takes nothing more.
+    void read_on(const spool& rest);
     std::uint64_t id = 0;
     subrequest* next_of_parent = nullptr;
 
@@ -83,7 +86,8 @@ private:
     base::block_account* const own_;  // Null: it is on its parent's.
     stream* child_;
     base::slice_queue body_;
-    base::slice_queue in_;  // Of the response, until the plugin takes it.
+    std::unique_ptr<spool> more_;  // Behind it.
+    base::slice_queue in_;         // Of the response, until the plugin takes it.
     net::timer timer_;
     std::uint64_t received_ = 0;
     std::uint32_t failed_ = 0;  // PK_END_...

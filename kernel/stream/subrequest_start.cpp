@@ -91,7 +91,9 @@ bool set_fields(stream& child, const pk_subrequest& what) {
 }
 
 // Slices with a block of this worker are referenced, others copied.
-void set_body(stream& child, const pk_slice_view& from, base::slice_queue& body) {
+// `more` bytes follow from elsewhere.
+void set_body(stream& child, const pk_slice_view& from, base::slice_queue& body,
+              std::uint64_t more) {
     each<pk_slice>(from, [&](const pk_slice& s) {
         if (!s.size) return;
         if (s.block)
@@ -102,10 +104,11 @@ void set_body(stream& child, const pk_slice_view& from, base::slice_queue& body)
     pk_request& r = child.request;
     const bool asks_for_one = r.method_id == PK_METHOD_POST || r.method_id == PK_METHOD_PUT ||
                               r.method_id == PK_METHOD_PATCH;
-    if (body.empty() && !asks_for_one) return;
-    r.content_length = static_cast<std::int64_t>(body.bytes());
-    if (!body.empty()) r.flags |= PK_REQUEST_HAS_BODY;
-    child.head.headers.append("Content-Length", child.arena.copy(std::to_string(body.bytes())),
+    const std::uint64_t length = body.bytes() + more;
+    if (length == 0 && !asks_for_one) return;
+    r.content_length = static_cast<std::int64_t>(length);
+    if (length > 0) r.flags |= PK_REQUEST_HAS_BODY;
+    child.head.headers.append("Content-Length", child.arena.copy(std::to_string(length)),
                               PK_FIELD_CONTENT_LENGTH);
 }
 
@@ -182,10 +185,16 @@ pk_status subrequest_table::launch(const subrequest_owner& owner, slot* from, pk
     straight direct;
     if (const auto bad = find_straight(*where->plan, what, direct); bad != PK_OK) return bad;
     pk_slice_view content = what.body;
+    const spool* more = nullptr;
     if (collected) {
         const auto& side = from->sides[PK_REQUEST];
         if (!side.collecting || !side.at) return PK_WRONG_STATE;
         content = side.at->in.view();
+        if (const auto* s = side.at->spilled.get()) {
+            if (!side.collected) return PK_WRONG_STATE;
+            content = s->beginning.view();
+            more = &s->rest;
+        }
     }
 
     auto made =
@@ -193,7 +202,8 @@ pk_status subrequest_table::launch(const subrequest_owner& owner, slot* from, pk
                                      parent ? parent->listener() : *where->plan->listeners.front());
     stream& child = made->child();
     if (!set_line(child, parent, what) || !set_fields(child, what)) return PK_INVALID;
-    set_body(child, content, made->body());
+    set_body(child, content, made->body(), more ? more->bytes() : 0);
+    if (more) made->read_on(*more);
     child.depth = static_cast<std::uint8_t>(parent ? parent->depth + 1 : 1);
     child.route_child(direct.route, rest ? from : nullptr);
     child.pin_child(direct.to);

@@ -38,13 +38,14 @@ enum builtin : std::uint32_t {
     endpoint,
     attempts,
     failed_attempts,
+    body_kept,
     end_reason,
     builtin_count
 };
 constexpr std::array<std::string_view, builtin_count> builtin_names = {
     "client_ip", "client_port", "host",       "method",          "path",      "query",
     "scheme",    "target",      "request_id", "route",           "listener",  "status",
-    "upstream",  "endpoint",    "attempts",   "failed_attempts", "end_reason"};
+    "upstream",  "endpoint",    "attempts",   "failed_attempts", "body_kept", "end_reason"};
 
 // --- those with a name of the user's
 // ------------------------------------------------------------------------
@@ -192,6 +193,9 @@ bool builtin_value(stream& s, std::uint32_t which, std::string_view& out) {
             break;
         case failed_attempts:
             out = s.failed_attempts();
+            break;
+        case body_kept:
+            out = s.body_kept();
             break;
         case end_reason:
             if (s.ended()) out = s.end_reason().word;

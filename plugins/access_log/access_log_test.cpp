@@ -73,6 +73,7 @@ const char* const keys[] = {"time",
                             "attempts",
                             "reused",
                             "failed_attempts",
+                            "body_kept",
                             "upstream_connect_ms",
                             "upstream_head_ms",
                             "fields",
@@ -99,6 +100,7 @@ BOOST_AUTO_TEST_CASE(a_line_says_what_happened) {
     r.endpoint = "127.0.0.1:3001";
     r.attempts = 2;
     r.failed_attempts = "127.0.0.1:3000=connect_refused";
+    r.body_kept = "file";
     r.reused = true;
     r.duration_ns = 12'345'678;
     r.upstream_head_ns = 7'000'000;
@@ -120,6 +122,7 @@ BOOST_AUTO_TEST_CASE(a_line_says_what_happened) {
     BOOST_TEST(o.at("response_bytes").as_int64() == 1ll << 33);
     BOOST_TEST(o.at("attempts").as_int64() == 2);
     BOOST_TEST(o.at("failed_attempts").as_string() == "127.0.0.1:3000=connect_refused");
+    BOOST_TEST(o.at("body_kept").as_string() == "file");
     BOOST_TEST(o.at("reused").as_bool());
     BOOST_TEST(o.at("fields").as_object().at("user-agent").as_string() == "curl");
     BOOST_TEST(o.at("fields").as_object().at("referer").as_string() == "http://x/");

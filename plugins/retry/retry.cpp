@@ -25,6 +25,7 @@ struct settings {
     nanoseconds deadline{0};
     nanoseconds delay = 50ms;
     std::uint64_t body = 64 << 10;
+    std::uint64_t spill = 0;
     bool non_idempotent = false;
 };
 
@@ -46,9 +47,13 @@ constexpr auto schema = pk::schema<settings>(
                  "Before the same endpoint is asked again; doubled each time up to 500ms.")
         .at_least(0)
         .at_most(delay_max),
-    pk::byte_size("body", &settings::body, "How long a request's body is kept for another attempt.")
+    pk::byte_size("body", &settings::body,
+                  "How long a request's body is kept in memory for another attempt.")
         .at_least(0)
         .at_most(128 << 10),
+    pk::byte_size("spill", &settings::spill,
+                  "How long it may be when what is more than body goes to a file; 0B: no file.")
+        .at_least(0),
     pk::boolean("non_idempotent", &settings::non_idempotent,
                 "POST and PATCH too, even if they may have been processed already."));
 
@@ -63,6 +68,7 @@ public:
     }
 
     std::uint64_t keeps() const noexcept { return conf_.tries > 1 ? conf_.body : 0; }
+    std::uint64_t spills() const noexcept { return conf_.tries > 1 ? conf_.spill : 0; }
     bool judges(std::uint32_t status) const noexcept { return on_.has_status(status); }
 
     // Its time ends with its own limit or with the deadline, whichever is first.

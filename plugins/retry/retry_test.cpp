@@ -60,6 +60,11 @@ BOOST_AUTO_TEST_CASE(tries_count_the_first) {
     attempt_under_test once("tries: 1");
     BOOST_TEST(after(once, PK_FAIL_REFUSED) == +PK_ATTEMPT_PASS);
     BOOST_TEST(once.keeps() == 0u);
+    attempt_under_test files("spill: 16MiB");
+    BOOST_TEST(files.keeps() == 64u << 10);
+    BOOST_TEST(files.spills() == 16u << 20);
+    BOOST_TEST(attempt_under_test("tries: 1, spill: 16MiB").spills() == 0u);
+    BOOST_TEST(plugin.spills() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(another_endpoint_first_then_the_same_after_a_pause) {

@@ -229,9 +229,10 @@ private:
         }
         if (what.starts_with("wait-")) return wait(s, d, what.substr(5), st);
         if (what.starts_with("collect:")) return s.collect(d, number(what));
-        if (what.starts_with("collect-stream:")) {
+        if (what.starts_with("collect-stream:"))
             return s.collect(d, number(what), pk::overflow::stream);
-        }
+        if (what.starts_with("collect-spill:"))
+            return s.collect(d, number(what), pk::overflow::spill);
         if (what.starts_with("set:")) {
             const auto fields = request ? s.request_fields() : s.response_fields();
             const auto id = pk::field_id(std::string_view(set_field_));
@@ -276,7 +277,6 @@ private:
     std::uint64_t body(pk::stream& s, direction d, std::string_view what, pk::data bytes,
                        state& st) const {
         const auto size = bytes.size();
-        const bool request = d == direction::request;
         if (what == "throw") throw std::runtime_error("at data");
         if (what == "reset") s.reset(PK_END_REFUSED);
         if (what == "reply") s.reply(403, "by " + name_, {{"x-by", name_}});
@@ -287,7 +287,7 @@ private:
         }
         if (what.starts_with("wait-") && !st.waited[at(d)]) {
             wait(s, d, what.substr(5), st);
-            st.seen += request ? " data-waits" : " sdata-waits";
+            st.seen += d == direction::request ? " data-waits" : " sdata-waits";
             return 0;
         }
         if (what == "upper" || what == "triple") return rewrite(s, d, what, bytes, st);

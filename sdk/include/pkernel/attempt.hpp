@@ -1,6 +1,7 @@
 // pk::attempt<T, schema>: makes a plain class decide on attempts at an upstream.
 //
 //     uint64_t keeps() const                     bytes of a body to keep for a replay
+//     uint64_t spills() const                    the same, with what may go to a file
 //     bool judges(uint32_t status) const         whether failed() is asked about that status
 //     attempt_verdict before_send(stream&, const pk_attempt_facts&, attempt_plan&[, state&]) const
 //     attempt_verdict failed(stream&, const pk_attempt_facts&, attempt_plan&[, state&]) const
@@ -65,6 +66,15 @@ struct attempt {
             };
     }
 
+    static constexpr auto spills() -> decltype(pk_attempt::spills) {
+        if constexpr (!requires(const T& t) { t.spills(); })
+            return nullptr;
+        else
+            return [](void* raw) noexcept -> std::uint64_t {
+                return std::as_const(detail::instance<T>::of(raw).plugin).spills();
+            };
+    }
+
     static constexpr auto judges() -> decltype(pk_attempt::judges) {
         if constexpr (!requires(const T& t) { t.judges(200u); })
             return nullptr;
@@ -98,7 +108,8 @@ struct attempt {
                                       judges(),
                                       detail::attempt_hook<T, detail::before_send>(),
                                       detail::attempt_hook<T, detail::failed>(),
-                                      finished()};
+                                      finished(),
+                                      spills()};
 };
 
 }  // namespace pk

@@ -59,6 +59,7 @@ void log_under_test::record(const record_spec& what) {
     r.endpoint = str(what.endpoint);
     r.attempts = what.attempts;
     r.failed_attempts = str(what.failed_attempts);
+    r.body_kept = str(what.body_kept);
     r.reused = what.reused ? 1 : 0;
     r.start_unix_ns = instance_.host().unix_ns;
     r.duration_ns = what.duration_ns;

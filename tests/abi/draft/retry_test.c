@@ -39,8 +39,8 @@ static void retry_finished(pk_stream* s, const pk_attempt_facts* f) {
     ++finished_calls;
 }
 static const pk_attempt retry = {
-    sizeof(pk_attempt), 0, NULL, retry_keeps, retry_judges, retry_before, retry_failed,
-    retry_finished};
+    sizeof(pk_attempt), 0,   NULL, retry_keeps, retry_judges, retry_before, retry_failed,
+    retry_finished,     NULL};
 
 /* ---- The kernel's loop: a body of the client, endpoints that behave as scripted ---- */
 enum { OK_200, REFUSES, RESETS, ANSWERS_503, RESETS_AFTER_4, CUTS_BODY };

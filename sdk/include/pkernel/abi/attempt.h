@@ -98,8 +98,8 @@ typedef struct pk_attempt {
     const pk_factory* factory;
 
     /* [control] Optional. Bytes of a request's body that the kernel keeps in memory for a replay,
-     * at most 128 KiB. A longer body is sent on, and replayable becomes 0. The largest of all
-     * plugins counts. */
+     * at most 128 KiB. A longer body is sent on, and replayable becomes 0, unless spills allows for
+     * more. The largest of all plugins counts. */
     uint64_t (*keeps)(void* instance);
     /* [control] Optional. Which statuses are judged by failed: bit (status - 100) % 64 of
      * statuses[(status - 100) / 64], 8 words, zero at first. */
@@ -112,6 +112,11 @@ typedef struct pk_attempt {
     uint32_t (*failed)(pk_stream* s, const pk_attempt_facts* facts, pk_attempt_plan* plan);
     /* Once for every before_send, with PK_FAIL_NONE when the whole response came. */
     void (*finished)(pk_stream* s, const pk_attempt_facts* facts);
+
+    /* [control] Optional. Bytes of a request's body that are kept in all, what is more than keeps
+     * in a file of the kernel's; at most the route's limits.spill. The largest of all plugins
+     * counts. A host without files keeps what keeps says. */
+    uint64_t (*spills)(void* instance);
 } pk_attempt;
 
 #ifdef __cplusplus

@@ -50,6 +50,9 @@ typedef struct pk_record {
                                  else; its state is null; null when the head was malformed */
     pk_str failed_attempts;   /* "address=cause, ...", one for each attempt before the last, and the
                                  last too where end_reason does not tell; size 0: none failed */
+    pk_str body_kept; /* where the request's body stood for another attempt: "memory", "file";
+                         or why it did not: "too_long", "no_memory", "no_disk"; size 0: none
+                         was to be kept */
 } pk_record;
 
 typedef struct pk_log {

@@ -67,7 +67,8 @@ enum {
 /* What happens when a collected body is larger than the limit. */
 enum {
     PK_OVERFLOW_REJECT = 0, /* 413 for a request, 502 for a response */
-    PK_OVERFLOW_SPILL = 1,  /* goes on in a file; PK_UNSUPPORTED on a host without it */
+    PK_OVERFLOW_SPILL = 1, /* goes on in a file: as reject beyond the route's limits.spill, 503 when
+                              the disk fails; PK_UNSUPPORTED on a host without it */
     PK_OVERFLOW_STREAM =
         2 /* the hook is called with what there is; the rest comes as data events, to
              this filter's data hook too, after it has let the collected part go on */
@@ -180,9 +181,9 @@ typedef struct pk_stream_api {
 
     /* From a headers hook, or a resumed hook in its place, with PK_COLLECT returned: holds the head
      * and gathers that direction's body up to `limit` bytes (PK_NO_MEMORY: over 1 MiB and over the
-     * route's limits), then calls the collected hook, also for an empty body. When that lets go,
-     * the head, the collected body (not through this filter's data hook) and the end follow; the
-     * end hook is called as ever. */
+     * route's limits; with PK_OVERFLOW_SPILL the limit is of what stands in memory), then calls the
+     * collected hook, also for an empty body. When that lets go, the head, the collected body (not
+     * through this filter's data hook) and the end follow; the end hook is called as ever. */
     pk_status (*collect)(struct pk_stream* s, uint32_t direction, uint64_t limit,
                          uint32_t overflow);
     /* What was collected; lives until that direction goes on. *complete is a PK_COLLECTED_... */

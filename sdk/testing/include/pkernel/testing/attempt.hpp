@@ -28,6 +28,7 @@ public:
     // The request that attempts are made for; before the first call a plain GET.
     void request(const request_spec& spec);
 
+    std::uint64_t spills() const { return table_->spills ? table_->spills(instance_.raw()) : 0; }
     std::uint64_t keeps() const { return table_->keeps ? table_->keeps(instance_.raw()) : 0; }
     bool judges(std::uint32_t status) const {
         const std::uint32_t at = status - 100;

@@ -16,6 +16,7 @@ struct record_spec {
     std::string upstream, endpoint;
     std::uint32_t attempts = 0;
     std::string failed_attempts;
+    std::string body_kept;
     bool reused = false;
     std::uint64_t duration_ns = 1'500'000;
     std::uint64_t upstream_head_ns = 0, upstream_connect_ns = 0;
