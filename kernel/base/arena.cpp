@@ -1,9 +1,13 @@
 #include "kernel/base/arena.hpp"
 
+#include <algorithm>
+
 namespace pkernel::base {
 
 void* arena::grow(std::size_t size) {
-    block* b = pool_.take_sized(size + 16, account_);
+    const std::size_t least = chunks_ ? later_ : first_;
+    block* b = first_ ? pool_.take_exact(std::max(size, least), account_)
+                      : pool_.take_sized(size + 16, account_);
     footprint_ += b->capacity + sizeof(block);
     b->next = chunks_;
     chunks_ = b;

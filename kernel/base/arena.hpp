@@ -1,6 +1,7 @@
 // Memory that lives as long as one stream and is freed whole.
 //
-// Chunks are small blocks of the worker's pool, so a warm stream takes nothing from the heap.
+// Chunks are small blocks of the worker's pool, so a warm stream takes nothing from the heap; or,
+// where what is allocated is little and stays for hours, just as large as it is.
 // Nothing that is allocated here is destroyed: put in what is trivially destructible, or end it
 // yourself.
 
@@ -17,6 +18,10 @@ namespace pkernel::base {
 class arena {
 public:
     explicit arena(block_pool& pool) noexcept : pool_(pool) {}
+    // With a first chunk of `first` bytes and others of `later`, or what is asked for if that is
+    // more.
+    arena(block_pool& pool, std::uint16_t first, std::uint16_t later) noexcept
+        : pool_(pool), first_(first), later_(later) {}
     arena(const arena&) = delete;
     arena& operator=(const arena&) = delete;
     ~arena() { reset(); }
@@ -60,6 +65,12 @@ public:
         return {out, size};
     }
 
+    // The next `size` bytes come from one chunk, which has no more room than that.
+    void reserve(std::size_t size) {
+        grow(size);
+        next_ -= size;
+    }
+
     // Bytes taken from the pool.
     std::size_t footprint() const noexcept { return footprint_; }
 
@@ -77,6 +88,7 @@ private:
     char* next_ = nullptr;
     char* end_ = nullptr;
     std::size_t footprint_ = 0;
+    const std::uint16_t first_ = 0, later_ = 0;  // 0: small blocks.
 };
 
 }  // namespace pkernel::base

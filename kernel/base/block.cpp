@@ -62,6 +62,10 @@ block* block_pool::take(shelf& s, block_account* whose) {
 block* block_pool::take_sized(std::size_t bytes, block_account* whose) {
     if (bytes <= small_size - sizeof(block)) return take_small(whose);
     if (bytes <= large_size - sizeof(block)) return take_large(whose);
+    return take_exact(bytes, whose);
+}
+
+block* block_pool::take_exact(std::size_t bytes, block_account* whose) {
     block* b = make(bytes + sizeof(block));
     in_use_bytes_ += bytes + sizeof(block);
     b->account = whose;

@@ -77,6 +77,8 @@ public:
     block* take_large(block_account* whose = nullptr) { return take(large_, whose); }
     // A block of at least `bytes`, outside the two sizes when they are too small; not kept.
     block* take_sized(std::size_t bytes, block_account* whose = nullptr);
+    // One of `bytes` and no more, for what is kept for long; not kept when it comes back.
+    block* take_exact(std::size_t bytes, block_account* whose = nullptr);
 
     void give_back(block* b) noexcept;
 

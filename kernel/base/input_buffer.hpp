@@ -14,12 +14,11 @@ namespace pkernel::base {
 
 class input_buffer {
 public:
-    explicit input_buffer(block_pool& pool) noexcept : pool_(pool), pieces_(pool) {}
+    explicit input_buffer(block_pool& pool) noexcept : pieces_(pool) {}
 
     // Whose its blocks are from now on. Requires that it is empty.
     void charge_to(block_account* a) noexcept {
         release();
-        account_ = a;
         pieces_.charge_to(a);
     }
 
@@ -31,9 +30,11 @@ public:
     block* owner() const noexcept { return block_.get(); }
 
     void consume(std::size_t n) noexcept { begin_ += static_cast<std::uint32_t>(n); }
-    // The first `n` bytes, consumed.
-    slice take(std::size_t n) {
-        slice s = share({block_->data() + begin_, n});
+    // The first `n` bytes, consumed. `alone`: they are all that waits where they go, and may hold
+    // their block however few they are.
+    slice take(std::size_t n, bool alone = false) {
+        const char* at = block_->data() + begin_;
+        slice s = alone ? slice(at, n, block_.get()) : share({at, n});
         consume(n);
         return s;
     }
@@ -54,9 +55,10 @@ public:
     // Room for a body read, when all is used: a fresh block, since slices of the last may live on.
     // A small one where the account or the process is short of memory.
     void renew(bool large) {
-        if (pool_.lean() || (account_ && !account_->has_room(block_pool::large_size)))
-            large = false;
-        block_ = block_ref::adopt(large ? pool_.take_large(account_) : pool_.take_small(account_));
+        auto& pool = pieces_.pool();
+        auto* account = pieces_.account();
+        if (pool.lean() || (account && !account->has_room(block_pool::large_size))) large = false;
+        block_ = block_ref::adopt(large ? pool.take_large(account) : pool.take_small(account));
         begin_ = end_ = 0;
         renewed_ = true;
     }
@@ -70,9 +72,11 @@ public:
         if (end_ < block_->capacity) return true;
         if (size() >= most) return false;
         const bool outgrown = size() > block_pool::small_size / 2;
+        auto& pool = pieces_.pool();
+        auto* account = pieces_.account();
         auto fresh =
-            block_ref::adopt(outgrown ? pool_.take_sized(most + block_pool::small_size, account_)
-                                      : pool_.take_small(account_));
+            block_ref::adopt(outgrown ? pool.take_sized(most + block_pool::small_size, account)
+                                      : pool.take_small(account));
         std::memcpy(fresh->data(), block_->data() + begin_, size());
         end_ = static_cast<std::uint32_t>(size());
         begin_ = 0;
@@ -84,8 +88,10 @@ public:
     std::size_t free_size() const noexcept { return block_->capacity - end_; }
     void filled(std::size_t n) noexcept { end_ += static_cast<std::uint32_t>(n); }
 
-    // Gives the block back if nothing of it is left to use.
+    // Gives the block back if nothing of it is left to use, and that of short reads once those have
+    // left.
     void release_if_empty() noexcept {
+        pieces_.reset_if_unused();
         if (!empty()) return;
         block_.reset();
         begin_ = end_ = 0;
@@ -97,10 +103,8 @@ public:
     }
 
 private:
-    block_pool& pool_;
-    block_account* account_ = nullptr;
     block_ref block_;
-    scratch pieces_;
+    scratch pieces_;        // Knows the pool and the account, too.
     bool renewed_ = false;  // The block was taken for a body.
     std::uint32_t begin_ = 0;
     std::uint32_t end_ = 0;

@@ -13,6 +13,9 @@ class scratch {
 public:
     explicit scratch(block_pool& pool) noexcept : pool_(pool) {}
 
+    block_pool& pool() const noexcept { return pool_; }
+    block_account* account() const noexcept { return account_; }
+
     // Whose its blocks are from now on.
     void charge_to(block_account* a) noexcept {
         reset();
@@ -39,6 +42,10 @@ public:
     }
     // Gives the block up; pieces of it live on.
     void reset() noexcept { block_.reset(); }
+    // The same if no piece of it is left.
+    void reset_if_unused() noexcept {
+        if (block_ && block_->references == 1) block_.reset();
+    }
 
 private:
     block_pool& pool_;

@@ -1,11 +1,14 @@
-// Bytes that wait to go on: slices in order, with their total. Keeps its storage, so a warm one
-// allocates nothing.
+// Bytes that wait to go on: slices in order, with their total. Two of them, a head and the
+// beginning of its body, say, stand in itself; it keeps what storage it has got for more, so a warm
+// one allocates nothing.
 
 #pragma once
 
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -86,8 +89,7 @@ public:
     }
 
     pk_slice_view view() const noexcept {
-        return {count_ ? begin()->raw() : nullptr, static_cast<std::uint32_t>(count_),
-                sizeof(slice)};
+        return {count_ ? begin()->raw() : nullptr, count_, sizeof(slice)};
     }
 
     void clear() noexcept {
@@ -99,7 +101,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t inline_max = 6;
+    static constexpr std::uint32_t inline_max = 2, heap_min = 8;
 
     slice* at() noexcept { return heap_ ? heap_.get() : inline_; }
     const slice* at() const noexcept { return heap_ ? heap_.get() : inline_; }
@@ -113,16 +115,17 @@ private:
             first_ = 0;
             return;
         }
-        std::unique_ptr<slice[]> larger(new slice[capacity_ * 2]);
+        const auto more = std::max(capacity_ * 2, heap_min);
+        std::unique_ptr<slice[]> larger(new slice[more]);
         std::move(at() + first_, at() + first_ + count_, larger.get());
         heap_ = std::move(larger);
-        capacity_ *= 2;
+        capacity_ = more;
         first_ = 0;
     }
 
-    std::size_t first_ = 0;
-    std::size_t count_ = 0;
-    std::size_t capacity_ = inline_max;
+    std::uint32_t first_ = 0;
+    std::uint32_t count_ = 0;
+    std::uint32_t capacity_ = inline_max;
     std::size_t bytes_ = 0;
     slice inline_[inline_max];
     std::unique_ptr<slice[]> heap_;

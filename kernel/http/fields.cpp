@@ -33,12 +33,32 @@ bool is_named(const pk_field& f, std::string_view name) noexcept {
 }  // namespace
 
 void fields::grow() {
-    const auto larger = capacity_ ? capacity_ * 2 : first_capacity;
+    const auto larger = std::max(capacity_ * 2, first_capacity);
     void* memory = arena_->allocate(larger * sizeof(pk_field), alignof(pk_field));
     auto* to = static_cast<pk_field*>(memory);
     if (count_) std::memcpy(to, first_, count_ * sizeof(pk_field));
     first_ = to;
     capacity_ = larger;
+}
+
+std::size_t fields::bytes() const noexcept {
+    std::size_t n = alignof(pk_field);
+    for (const pk_field& f : *this) n += sizeof f + f.name.size + f.value.size;
+    return n;
+}
+
+void fields::move_to(base::arena& to) {
+    pk_field* all = nullptr;
+    if (count_)
+        all = static_cast<pk_field*>(to.allocate(count_ * sizeof(pk_field), alignof(pk_field)));
+    for (std::uint32_t i = 0; i < count_; ++i) {
+        const pk_field& f = first_[i];
+        const auto known = field_name(f.id), name = to_view(f.name);
+        all[i] = {to_str(known == name ? known : to.copy(name)), to_str(to.copy(to_view(f.value))),
+                  f.id, f.flags};
+    }
+    first_ = all;
+    capacity_ = count_;
 }
 
 void fields::note_underscore(std::string_view name) noexcept {

@@ -90,6 +90,12 @@ public:
         underscore_ = false;
     }
 
+    // What move_to takes of the other arena, at the most.
+    std::size_t bytes() const noexcept;
+    // The same fields, with nothing of them outside `to`. What is added later comes from the own
+    // arena again.
+    void move_to(base::arena& to);
+
     // Empty, and without storage: the arena is about to be reset.
     void forget() noexcept {
         clear();

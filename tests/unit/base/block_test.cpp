@@ -1,8 +1,11 @@
 #define BOOST_TEST_DYN_LINK
 #include <boost/test/unit_test.hpp>
 #include <cstring>
+#include <string>
+#include <utility>
 #include <vector>
 
+#include "kernel/base/arena.hpp"
 #include "kernel/base/input_buffer.hpp"
 #include "kernel/base/memory_budget.hpp"
 #include "kernel/base/slice_queue.hpp"
@@ -90,6 +93,72 @@ BOOST_AUTO_TEST_CASE(short_reads_of_a_body_share_a_block) {
     in.release();
     BOOST_TEST(a->bytes == 0u);
     pool.close_account(a);
+}
+
+// What goes on at once is not copied; what shared a block gives it back when the last has left.
+BOOST_AUTO_TEST_CASE(a_short_read_that_is_alone_takes_its_block_along) {
+    block_pool pool;
+    block_account* a = pool.open_account(256 * 1024);
+    input_buffer in(pool);
+    in.charge_to(a);
+    const auto read = [&](bool alone) {
+        in.renew(false);
+        std::memcpy(in.free_space(), "hello", 5);
+        in.filled(5);
+        const char* at = in.view().data();
+        auto s = in.take(5, alone);
+        in.release_if_empty();
+        return std::pair(std::move(s), at);
+    };
+    {
+        const auto [alone, at] = read(true);
+        BOOST_TEST((alone.data() == at));
+        const auto [behind, before] = read(false);
+        BOOST_TEST((behind.data() != before));
+        BOOST_TEST(behind.view() == "hello");
+        BOOST_TEST(a->bytes == 2 * block_pool::small_size);
+    }
+    in.release_if_empty();
+    BOOST_TEST(a->bytes == 0u);
+    pool.close_account(a);
+}
+
+BOOST_AUTO_TEST_CASE(an_arena_of_exact_chunks_takes_little) {
+    block_pool pool;
+    block_account* a = pool.open_account(1 << 20);
+    {
+        arena kept(pool, 352, 256);
+        kept.charge_to(a);
+        kept.allocate(300);
+        kept.allocate(52, 4);
+        BOOST_TEST(a->bytes == 352 + sizeof(block));
+        kept.allocate(1);
+        BOOST_TEST(a->bytes == 352 + 256 + 2 * sizeof(block));
+        kept.reserve(1000);
+        char* const first = static_cast<char*>(kept.allocate(400));
+        BOOST_TEST((kept.allocate(600, 8) == first + 400));
+        BOOST_TEST(a->bytes == 352 + 256 + 1000 + 3 * sizeof(block));
+        kept.reset();
+        BOOST_TEST(a->bytes == 0u);
+        kept.allocate(1);
+        BOOST_TEST(a->bytes == 352 + sizeof(block));
+    }
+    BOOST_TEST(a->bytes == 0u);
+    pool.close_account(a);
+}
+
+BOOST_AUTO_TEST_CASE(a_queue_of_many_slices_keeps_their_order) {
+    slice_queue q;
+    std::string in, out;
+    static constexpr char letters[] = "abcdefghijklmnopqrstuvwxyz";
+    for (int i = 0; i < 200; ++i) {
+        const char* at = letters + i * 7 % 26;
+        in += *at;
+        q.push(slice(at, 1, nullptr));
+        if (i % 3 == 0) out += q.pop().view();
+    }
+    while (!q.empty()) out += q.pop().view();
+    BOOST_TEST(out == in);
 }
 
 BOOST_AUTO_TEST_CASE(an_account_without_room_gets_small_blocks) {

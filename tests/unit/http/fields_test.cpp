@@ -137,4 +137,28 @@ BOOST_AUTO_TEST_CASE(tells_of_an_underscore_in_a_name) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_moves_leaves_nothing_behind) {
+    rig r;
+    base::arena to(r.pool, 64, 64);
+    {
+        const std::string host = "Host", name = "X-Odd_Name", value = "one two";
+        r.all.append(host, value, PK_FIELD_HOST);
+        r.all.append("user-agent", value, PK_FIELD_USER_AGENT);
+        r.all.append(name, value);
+        to.reserve(r.all.bytes());
+        r.all.move_to(to);
+    }
+    const auto footprint = to.footprint();
+    r.arena.reset();
+    BOOST_TEST(r.text() == "Host=one two user-agent=one two X-Odd_Name=one two ");
+    BOOST_TEST(r.all.has_underscore());
+    BOOST_TEST(r.all.find("x-odd_name") == r.all.begin() + 2);
+    BOOST_TEST(to.footprint() == footprint);
+    r.all.append("later", "3");
+    BOOST_TEST(r.all.size() == 4u);
+    fields none(r.arena);
+    none.move_to(to);
+    BOOST_TEST(none.empty());
+}
+
 BOOST_AUTO_TEST_SUITE_END()
