@@ -2,7 +2,8 @@
 
 Every one runs a single worker without an access log, keeps its connections to the origin, and
 listens on 127.0.0.1. A variant is what a scenario needs of the config: `plain`, `forwarded` (sets
-the X-Forwarded family and X-Real-IP), `post`, `routes` (10,000 prefixes).
+the X-Forwarded family and X-Real-IP), `post`, `routes` (10,000 prefixes), `websocket`
+(lets upgrades through).
 """
 
 import pathlib
@@ -29,6 +30,7 @@ class Contestant:
         "routes",
         "tls",
         "h2",
+        "websocket",
     )  # What it can be configured for.
 
     def available(self):

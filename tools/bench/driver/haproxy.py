@@ -23,6 +23,7 @@ defaults
     timeout connect 5s
     timeout client 300s
     timeout server 300s
+    timeout tunnel 1h
     timeout http-keep-alive 300s
 
 frontend web

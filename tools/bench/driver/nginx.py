@@ -11,6 +11,9 @@ FORWARDED = """
     proxy_set_header X-Forwarded-Host $host;
     proxy_set_header X-Real-IP $remote_addr;"""
 
+UPGRADE = """
+    proxy_set_header Upgrade $http_upgrade;"""
+
 # Mozilla "intermediate", as ours; tickets are on by default.
 TLS = """ ssl;
         ssl_certificate {cert}/cert.pem;
@@ -39,7 +42,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     proxy_http_version 1.1;
-    proxy_set_header Connection "";
+    proxy_set_header Connection "{connection}";{upgrade}
     proxy_set_header Host $http_host;{forwarded}
     proxy_max_temp_file_size 0;
     proxy_buffer_size 32k;
@@ -79,6 +82,8 @@ class Nginx(Contestant):
             locations=locations,
             tls=self.tls(variant, folder),
             user="user root;" if os.getuid() == 0 else "",
+            connection="upgrade" if variant == "websocket" else "",
+            upgrade=UPGRADE if variant == "websocket" else "",
             forwarded=FORWARDED if variant == "forwarded" else "",
         )
 

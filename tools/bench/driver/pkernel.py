@@ -32,9 +32,11 @@ class Pkernel(Contestant):
 
     def config(self, variant, port, origin, folder):
         filters = "filters: [ forwarded ], " if variant == "forwarded" else ""
+        upgrade = "upgrade: [ websocket ], " if variant == "websocket" else ""
         prefixes = route_prefixes() if variant == "routes" else ["/"]
         routes = "\n".join(
-            f"  - {{ match: {{ path: {prefix} }}, {filters}forward: app }}" for prefix in prefixes
+            f"  - {{ match: {{ path: {prefix} }}, {filters}{upgrade}forward: app }}"
+            for prefix in prefixes
         )
         tls = ""
         if variant in ("tls", "h2"):

@@ -109,6 +109,14 @@ ALL = [
         load=("--connections", 64, "--size", 1024, "--post", 65536),
     ),
     Scenario(
+        "S12",
+        "WebSocket echo, 100 bytes",
+        "µs",
+        0.90,
+        variant="websocket",
+        load=("--connections", 64, "--size", 100, "--websocket"),
+    ),
+    Scenario(
         "S13",
         "an idle keep-alive connection",
         "bytes",

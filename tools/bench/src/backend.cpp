@@ -1,9 +1,9 @@
 // bench_backend: the origin behind every contestant.
 //
 // One thread, epoll, keep-alive. Answers `?s=SIZE&id=ID` with SIZE bytes of the pattern and the id;
-// reads request bodies and judges them. A request that it did not expect gets 400 or 500, which the
-// load generator counts as wrong. Usage: bench_backend PORT... (prints "ready" once it listens on
-// all).
+// reads request bodies and judges them; grants a WebSocket, and echoes its messages. A request that
+// it did not expect gets 400 or 500, which the load generator counts as wrong. Usage: bench_backend
+// PORT... (prints "ready" once it listens on all).
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -24,6 +24,7 @@
 
 #include "pattern.hpp"
 #include "request_head.hpp"
+#include "websocket.hpp"
 
 namespace {
 
@@ -72,6 +73,7 @@ private:
 
     bool take(const char* data, std::size_t size) {
         while (size > 0) {
+            if (echoing_) return echo({data, size});
             if (sending()) return false;  // A second request before the first is answered.
             if (body_missing_ > 0) {
                 const std::size_t part = std::min(size, body_missing_);
@@ -100,7 +102,34 @@ private:
         return true;
     }
 
+    // Each whole frame goes back as one of ours.
+    bool echo(std::string_view bytes) {
+        input_.append(bytes);
+        std::size_t at = 0;
+        while (const auto size =
+                   bench::websocket::masked_frame(std::string_view(input_).substr(at))) {
+            if (size == std::string::npos) return false;
+            const auto frame = std::string_view(input_).substr(at, size);
+            answer_head_ += bench::websocket::plain(bench::websocket::unmasked(frame));
+            at += size;
+        }
+        input_.erase(0, at);
+        return flush();
+    }
+
+    bool upgrade() {
+        answer_head_ =
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Accept: ";
+        answer_head_.append(bench::websocket::accept).append("\r\n\r\n");
+        head_sent_ = body_sent_ = body_left_ = 0;
+        echoing_ = true;
+        input_.clear();
+        return flush();
+    }
+
     bool answer() {
+        if (request_.valid && request_.websocket) return upgrade();
         const bool good = request_.valid && body_good_ && request_.response_size <= body_max &&
                           (!request_.forwarded_asked || request_.forwarded_seen);
         const std::size_t size = good ? request_.response_size : 0;
@@ -136,6 +165,10 @@ private:
             body_sent_ += sent - from_head;
             body_left_ -= sent - from_head;
         }
+        if (echoing_) {
+            answer_head_.clear();
+            head_sent_ = 0;
+        }
         return !closing_;
     }
 
@@ -148,6 +181,7 @@ private:
     std::string answer_head_;
     std::size_t head_sent_ = 0, body_sent_ = 0, body_left_ = 0;
     bool closing_ = false;
+    bool echoing_ = false;
 };
 
 int listen_on(std::uint16_t port) {

@@ -14,6 +14,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "websocket.hpp"
+
 namespace bench {
 namespace {
 
@@ -52,6 +54,12 @@ connection::connection(shared_state& shared, std::uint32_t index) : shared_(shar
     if (opts.close) request_ += "Connection: close\r\n";
     if (!opts.cookies.empty())
         request_ += "Cookie: " + opts.cookies[index % opts.cookies.size()] + "\r\n";
+    if (opts.websocket) {
+        request_ += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
+        request_.append("Sec-WebSocket-Key: ").append(websocket::key).append("\r\n");
+        message_.assign(shared.bodies.at(0), opts.size);
+        handshake_ = request_ + "\r\n";
+    }
     request_ += "\r\n";
 }
 
@@ -62,7 +70,10 @@ progress connection::begin(std::uint64_t now) {
     head_.clear();
     head_done_ = last_ = ended_ = wrong_ = false;
     body_at_ = body_size_ = 0;
-    put_hex(request_.data() + id_at_, shared_.next_id++);
+    if (shared_.opts.websocket)
+        next_message();
+    else
+        put_hex(request_.data() + id_at_, shared_.next_id++);
     if (shared_.opts.routes > 0) {
         std::uint32_t& r = shared_.random;
         r ^= r << 13;
@@ -99,6 +110,7 @@ bool connection::open() {
 }
 
 void connection::close() {
+    upgraded_ = false;
     wire_.close();
 }
 
@@ -153,6 +165,7 @@ progress connection::receive(bool ended) {
 
 progress connection::take(const char* data, std::size_t size) {
     if (ended_) return fail(true, "bytes after the response");
+    if (shared_.opts.websocket) return take_echo(data, size);
     if (!head_done_) {
         std::string_view all(data, size);
         const std::size_t before = head_.size();
@@ -178,6 +191,36 @@ progress connection::take(const char* data, std::size_t size) {
         ended_ = true;
         return progress::waiting;
     }
+    return finish();
+}
+
+// The message that comes next, or the handshake that must go before it.
+void connection::next_message() {
+    put_hex(message_.data(), shared_.next_id++);
+    request_ = upgraded_ ? websocket::masked(message_, shared_.next_id * 2654435761u) : handshake_;
+}
+
+progress connection::take_echo(const char* data, std::size_t size) {
+    head_.append(data, size);
+    if (!upgraded_) {
+        const auto end = head_.find("\r\n\r\n");
+        if (end == std::string::npos)
+            return head_.size() < 65536 ? progress::waiting : fail(true, "an endless head");
+        const bool granted =
+            head_.starts_with("HTTP/1.1 101") && head_.find(websocket::accept) < end;
+        if (!granted) return fail(true, "answered: " + head_.substr(0, head_.find("\r\n")));
+        if (head_.size() > end + 4) return fail(true, "a message that answers none");
+        head_.clear();
+        upgraded_ = true;
+        next_message();
+        sent_ = 0;
+        return send_rest() ? progress::waiting
+                           : fail(false, "the connection was lost while sending");
+    }
+    const auto right = websocket::plain(message_);
+    if (!std::string_view(right).starts_with(head_)) return fail(true, "a wrong byte in the echo");
+    if (head_.size() < right.size()) return progress::waiting;
+    shared_.bytes_received += message_.size();
     return finish();
 }
 

@@ -65,6 +65,8 @@ private:
     progress receive(bool ended);
     progress take(const char* data, std::size_t size);
     bool read_head(std::string_view head);
+    void next_message();
+    progress take_echo(const char* data, std::size_t size);
     progress finish();
     progress fail(bool wrong, std::string why);
 
@@ -79,7 +81,11 @@ private:
     std::size_t id_at_ = 0, route_at_ = 0;
     std::size_t sent_ = 0;  // Of head and body together.
 
-    std::string head_;  // A response head, only while it is incomplete.
+    std::string handshake_;  // Of a WebSocket; then each message is a request_ of its own.
+    std::string message_;
+    bool upgraded_ = false;
+
+    std::string head_;  // A response head, or a frame, only while it is incomplete.
     bool head_done_ = false;
     bool last_ = false;   // The response said `Connection: close`.
     bool ended_ = false;  // The whole response is here; only the close is awaited.

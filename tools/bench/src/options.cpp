@@ -4,13 +4,15 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "websocket.hpp"
+
 namespace bench {
 namespace {
 
 constexpr const char* usage =
     "usage: bench_load --port N [--connections N] [--size BYTES] [--post BYTES] [--routes N]\n"
-    "  [--close] [--forwarded] [--sources] [--cookie VALUE]... [--tls | --resume] [--warmup S] "
-    "[--seconds S | --requests N] "
+    "  [--close] [--forwarded] [--sources] [--cookie VALUE]... [--websocket] [--tls | --resume] "
+    "[--warmup S] [--seconds S | --requests N] "
     "[--rate PER_S]\n"
     "  [--account PID,PID...] [--idle]\n"
     "Prints one line of JSON. Exit 1: an error or a wrong answer was counted.\n";
@@ -43,6 +45,10 @@ options parse_options(int argc, char** argv) {
         }
         if (name == "--sources") {
             result.sources = true;
+            continue;
+        }
+        if (name == "--websocket") {
+            result.websocket = true;
             continue;
         }
         if (name == "--tls" || name == "--resume") {
@@ -84,6 +90,8 @@ options parse_options(int argc, char** argv) {
     }
     if (result.port == 0 || result.connections == 0) refuse("--port is missing");
     if (result.size > (64u << 20) || result.post > (64u << 20)) refuse("bodies end at 64 MiB");
+    if (result.websocket && (result.size > websocket::message_max || result.size < 8))
+        refuse("a message has 8 to 125 bytes: --size");
     return result;
 }
 

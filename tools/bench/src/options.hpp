@@ -22,8 +22,9 @@ struct options {
     bool sources = false;              // Each connection from an address of its own, 250 of them.
     std::vector<std::string> cookies;  // Sent by the connections in turn.
     bool tls = false;
-    bool resume = false;  // Each connection but the first resumes a session of TLS.
-    bool idle = false;    // Hold the connections after one request each.
+    bool resume = false;     // Each connection but the first resumes a session of TLS.
+    bool websocket = false;  // A request is a message of `size` bytes, and its echo.
+    bool idle = false;       // Hold the connections after one request each.
     double warmup_s = 0.2;
     double seconds = 1.0;
     double rate = 0;             // Requests per second, at fixed times; 0 is a closed loop.

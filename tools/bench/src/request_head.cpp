@@ -4,6 +4,8 @@
 #include <charconv>
 #include <optional>
 
+#include "websocket.hpp"
+
 namespace bench {
 namespace {
 
@@ -41,6 +43,8 @@ void read_field(std::string_view line, request_head& head, int& forwarded) {
         head.body_size = number(value);
     else if (same(name, "transfer-encoding"))
         head.valid = false;  // Not sent, so not expected.
+    else if (same(name, "sec-websocket-key"))
+        head.websocket = value == websocket::key;
     else if (same(name, "connection"))
         head.close = same(value, "close");
     else if (same(name, "x-forwarded-for") && value == "127.0.0.1")

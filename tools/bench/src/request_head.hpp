@@ -12,6 +12,7 @@ namespace bench {
 
 struct request_head {
     bool valid = false;            // A head of this bench, whole and well formed.
+    bool websocket = false;        // It asks for a WebSocket, with the key of this bench.
     bool close = false;            // `Connection: close`, or HTTP/1.0 without keep-alive.
     bool forwarded_asked = false;  // `&f=1`: the X-Forwarded family has to be there...
     bool forwarded_seen = false;   // ...and it is.

@@ -53,8 +53,36 @@ class Liar(threading.Thread):
                         break
 
 
+def granted(echo):
+    """A WebSocket that answers each message with what `echo` makes of it."""
+
+    class Socket(Liar):
+        def run(self):
+            while True:
+                try:
+                    client, _ = self.listener.accept()
+                except OSError:
+                    return
+                with client:
+                    self.serve(client)
+
+        @staticmethod
+        def serve(client):
+            client.recv(65536)
+            client.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\n"
+                b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+            )
+            while frame := client.recv(65536):
+                mask = frame[2:6]
+                text = bytes(byte ^ mask[i % 4] for i, byte in enumerate(frame[6:]))
+                client.sendall(echo(b"\x81" + bytes([len(text)]) + text))
+
+    return Socket(None, False)
+
+
 def run(fault, *arguments, close=False):
-    liar = Liar(fault, close)
+    liar = fault if isinstance(fault, Liar) else Liar(fault, close)
     liar.start()
     command = [
         tools.BUILD / "bench/bench_load",
@@ -113,6 +141,38 @@ class Judged(unittest.TestCase):
         self.wrong(lambda ident: answer(ident, BODY[:99], 600), "closed before", close=True)
 
 
+class Echoed(unittest.TestCase):
+    """Messages of a WebSocket are judged like responses."""
+
+    @classmethod
+    def setUpClass(cls):
+        tools.build()
+
+    def load(self, peer):
+        return run(peer, "--websocket", "--size", 100)
+
+    def wrong(self, peer, why):
+        code, result = self.load(peer)
+        self.assertEqual(code, 1)
+        self.assertIn(why, result["first_failure"])
+
+    def test_a_right_echo_counts(self):
+        code, result = self.load(granted(lambda frame: frame))
+        self.assertEqual((code, result["requests"], result["bytes"]), (0, 3, 300))
+
+    def test_one_changed_byte(self):
+        self.wrong(granted(lambda frame: frame[:-1] + b"\0"), "wrong byte")
+
+    def test_the_message_of_another(self):
+        self.wrong(granted(lambda frame: frame[:2] + b"ffffffff" + frame[10:]), "wrong byte")
+
+    def test_a_frame_too_many(self):
+        self.wrong(granted(lambda frame: frame + frame), "wrong byte")
+
+    def test_no_upgrade(self):
+        self.wrong(lambda ident: answer(ident, BODY), "answered: HTTP/1.1 200")
+
+
 class WithBackend(unittest.TestCase):
     """Generator and origin agree in every mode."""
 
@@ -137,6 +197,7 @@ class WithBackend(unittest.TestCase):
             ("--size", 1 << 20),
             ("--routes", 100),
             ("--sources", "--cookie", "a=b", "--cookie", "a=c"),
+            ("--websocket", "--size", 100),
         ):
             with self.subTest(arguments=arguments):
                 self.assertGreaterEqual(self.load("--requests", 200, *arguments)["requests"], 200)
