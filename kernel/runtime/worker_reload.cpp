@@ -109,10 +109,14 @@ void worker::move_acceptors(turnover& to) {
 }
 
 void worker::move_connections(const turnover& to, const std::shared_ptr<stream::site>& from) {
+    stream::survivors left(*context_.current->plan);
     connections_.for_each([&](stream::client_connection& c) {
         if (c.is_left_behind()) return;
         const auto now = to.listeners[c.listener().index];
-        if (now != turnover::gone) return c.now_of(*context_.current->listeners[now]);
+        if (now != turnover::gone) {
+            c.now_of(*context_.current->listeners[now]);
+            return c.tell_tunnels(left);
+        }
         c.stay_on(from);
         c.drain(drain_grace);
     });

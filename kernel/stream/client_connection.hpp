@@ -11,6 +11,7 @@
 #include "kernel/net/wire.hpp"
 #include "kernel/stream/context.hpp"
 #include "kernel/stream/memory_holder.hpp"
+#include "kernel/stream/survivors.hpp"
 
 namespace pkernel::stream {
 
@@ -64,6 +65,8 @@ public:
     // A reload. Its listener's place has another plan, which lives until the next call here or as
     // long as this connection.
     void now_of(const listener_plan& next) noexcept { listener_ = &next; }
+    // The same reload. Its tunnels that have nothing left in the new generation are told.
+    virtual void tell_tunnels(survivors&) {}
     // Its listener has gone: what it still serves, it serves on `old`. To be drained.
     void stay_on(std::shared_ptr<site> old) noexcept {
         if (!stays_on_) stays_on_ = std::move(old);

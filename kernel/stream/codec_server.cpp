@@ -322,12 +322,21 @@ void codec_server::watch_idle() {
 }
 
 void codec_server::drain(net::nanoseconds grace) {
-    if (phase_ != phase::open || std::exchange(draining_, true)) return;
+    if (phase_ != phase::open) return;
+    // Those that a reload left behind have not been told of the stop that follows.
+    if (draining_)
+        return streams_.for_each([&](codec_stream& s) { s.drain_tunnel(context_.drain_left()); });
+    draining_ = true;
     grace_ = grace;
     call([&](const pk_codec& h) { h.drain(this); });
     streams_.for_each([&](codec_stream& s) { s.drain_tunnel(context_.drain_left()); });
     if (streams_.empty()) watch_idle();
     schedule();
+}
+
+void codec_server::tell_tunnels(survivors& left) {
+    if (phase_ != phase::open) return;
+    streams_.for_each([&](codec_stream& s) { s.tell_tunnel(left); });
 }
 
 void codec_server::kill(base::end_reason why) {

@@ -35,6 +35,7 @@ public:
 
     bool start() override;
     void drain(net::nanoseconds grace) override;
+    void tell_tunnels(survivors& left) override;
     void kill(base::end_reason why) override;
     // After its first stream, between two.
     bool idle() const noexcept override;

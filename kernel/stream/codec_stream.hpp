@@ -52,6 +52,9 @@ public:
     void drain_tunnel(net::nanoseconds left) {
         if (stream_) stream_->drain_tunnel(left);
     }
+    void tell_tunnel(survivors& left) {
+        if (stream_) stream_->tell_tunnel(left);
+    }
     // The connection has room again.
     void output_drained();
     // The last word to the kernel's stream.

@@ -25,10 +25,11 @@ std::uint32_t count_marks(std::string_view value, std::string_view via) noexcept
 
 }  // namespace
 
-forward::forward(stream& s)
-    : stream_(s),
-      scratch_(s.in().blocks),
-      continue_timer_(
+forward::forward(stream& s) : stream_(s) {}
+
+forward::asking::asking(forward& f)
+    : scratch(f.stream_.in().blocks),
+      continue_timer(
           [](void* self) {
               auto* me = static_cast<forward*>(self);
               if (me->running_ && !me->got_continue_ && !me->got_head_) {
@@ -36,16 +37,16 @@ forward::forward(stream& s)
                   me->stream_.send_continue();
               }
           },
-          this),
-      try_timer_([](void* self) { static_cast<forward*>(self)->try_expired(); }, this),
-      delay_timer_(
+          &f),
+      try_timer([](void* self) { static_cast<forward*>(self)->try_expired(); }, &f),
+      delay_timer(
           [](void* self) {
               auto* me = static_cast<forward*>(self);
               me->attempt(me->same_);
           },
-          this),
-      replay_(
-          s.in(), [](void* self) { static_cast<forward*>(self)->replay_moved(); }, this) {}
+          &f),
+      replay(
+          f.stream_.in(), [](void* self) { static_cast<forward*>(self)->replay_moved(); }, &f) {}
 
 forward::~forward() {
     cancel();
@@ -55,14 +56,15 @@ void forward::start(std::uint32_t index) {
     if (looped())
         return stream_.local_error(508, {PK_END_PROTOCOL, "loop_detected"}, "proxy_loop_detected");
     chooser_ = stream_.where().choosers[index].get();
-    scratch_.charge_to(stream_.account());
+    if (!ask_) ask_ = std::make_unique<asking>(*this);
+    ask_->scratch.charge_to(stream_.account());
     policy_ = &stream_.route()->attempts;
     const bool keeps = policy_->keeps > 0 || policy_->spills > 0;
     if (keeps && (stream_.request.flags & PK_REQUEST_HAS_BODY))
-        replay_.begin({policy_->keeps, policy_->spills, &stream_.where().plan->model->spill},
-                      stream_.account());
+        ask_->replay.begin({policy_->keeps, policy_->spills, &stream_.where().plan->model->spill},
+                           stream_.account());
     else
-        replay_.lose();
+        ask_->replay.lose();
     running_ = true;
     first_attempt_ = stream_.in().loop.now();
     if (pinned_.index == PK_NO_ENDPOINT) chooser_->budget().request(first_attempt_);
@@ -104,13 +106,13 @@ void forward::send_head() {
                  {&stream_.route()->exchange, &stream_.response, &stream_.response_trailers,
                   stream_.account(), r.method_id == PK_METHOD_HEAD, false, stream_.upgrade()});
     conn_->send(base::slice(block->data(), used, block.get()));
-    while (!waiting_.empty()) send_body(waiting_.pop());
-    if (replay_.behind())
+    while (!ask_->waiting.empty()) send_body(ask_->waiting.pop());
+    if (ask_->replay.behind())
         resend();
     else if (ended_)
         finish_request();
     if (stream_.expects_ && !got_continue_)
-        continue_timer_.arm(in.loop.timers(), in.loop.now() + continue_after);
+        ask_->continue_timer.arm(in.loop.timers(), in.loop.now() + continue_after);
 }
 
 std::size_t forward::write_head(char* at, std::size_t capacity) {
@@ -150,32 +152,32 @@ void forward::request_data(base::slice data) {
     if (!running_) return;
     body_began_ = true;
     got_continue_ = true;  // The client sends already.
-    replay_.take(data);
-    if (replay_.behind())
+    if (ask_) ask_->replay.take(data);
+    if (resends())
         resend();  // It follows what is sent again.
     else if (conn_ && connected_)
         send_body(std::move(data));
     else
-        waiting_.push(std::move(data));
+        ask_->waiting.push(std::move(data));
 }
 
 void forward::send_body(base::slice data) {
     if (!chunked_) return conn_->send(std::move(data));
     char head[24];
-    conn_->send(scratch_.copy({head, http::write_chunk_head(data.size(), head)}));
+    conn_->send(ask_->scratch.copy({head, http::write_chunk_head(data.size(), head)}));
     conn_->send(std::move(data));
     conn_->send(base::slice("\r\n", 2, nullptr));
 }
 
 // What is sent again, as much as the origin takes now.
 void forward::resend() {
-    while (replay_.behind()) {
+    while (ask_->replay.behind()) {
         if (!conn_ || !connected_ || conn_->queued() >= stream::high_water) return;
-        if (!replay_.next(waiting_)) {
-            if (replay_.broken()) replay_broken();
+        if (!ask_->replay.next(ask_->waiting)) {
+            if (ask_->replay.broken()) replay_broken();
             return;
         }
-        while (!waiting_.empty()) send_body(waiting_.pop());
+        while (!ask_->waiting.empty()) send_body(ask_->waiting.pop());
     }
     if (ended_) finish_request();
 }
@@ -183,7 +185,7 @@ void forward::resend() {
 // Bytes of the body have come from the file or gone there, or it has failed.
 void forward::replay_moved() {
     if (!running_) return;
-    if (replay_.behind()) resend();
+    if (resends()) resend();
     stream_.request_drained();
 }
 
@@ -194,14 +196,14 @@ void forward::replay_broken() {
     connected_ = false;
     end_attempt(PK_FAIL_CANCELLED);
     release();
-    continue_timer_.cancel();
+    ask_->continue_timer.cancel();
     stream_.local_error(503, {PK_END_LIMIT, "spill_failed"}, "proxy_internal_error");
 }
 
 void forward::request_end() {
     if (!running_) return;
     ended_ = true;
-    if (conn_ && connected_ && !replay_.behind()) finish_request();
+    if (conn_ && connected_ && !resends()) finish_request();
 }
 
 void forward::finish_request() {
@@ -238,9 +240,9 @@ void forward::on_response_head(const http::framing& framing) {
     if (retries_status()) return;
     got_head_ = true;
     status_ = stream_.response.status;
-    continue_timer_.cancel();
-    try_timer_.cancel();
-    replay_.lose();
+    ask_->continue_timer.cancel();
+    ask_->try_timer.cancel();
+    ask_->replay.lose();
     end_trial();
     head_time_ = stream_.in().loop.now() - attempt_start_;
     stream_.pin(base::block_ref::share(conn_->head_block()));
@@ -253,8 +255,8 @@ void forward::on_response_head(const http::framing& framing) {
         end_attempt(PK_FAIL_NONE);  // How long the tunnel lasts says nothing of it.
         chunked_ = ended_ = false;
     }
-    for (std::size_t i = 0; i < picked_count_; ++i) {
-        const pk_field& p = picked_fields_[i];
+    for (std::size_t i = 0; i < ask_->picked_count; ++i) {
+        const pk_field& p = ask_->picked_fields[i];
         f.append(http::to_view(p.name), http::to_view(p.value), p.id);
     }
     stream_.response_head(length);
@@ -271,7 +273,7 @@ void forward::on_response_end(const http::fields&) {
         stream_.pin(base::block_ref::share(conn_->head_block()));
     upstream::connection* c = std::exchange(conn_, nullptr);
     running_ = false;
-    replay_.clear();
+    ask_->replay.clear();
     end_attempt(PK_FAIL_NONE);
     if (c->reusable() && pinned_.index == PK_NO_ENDPOINT)
         chooser_->keep(endpoint_, c);
@@ -283,7 +285,7 @@ void forward::on_response_end(const http::fields&) {
 
 void forward::on_send_drained() {
     if (conn_->write_ended()) return stream_.from().request_sent();
-    if (replay_.behind()) resend();
+    if (resends()) resend();
     stream_.request_drained();
 }
 
@@ -335,6 +337,10 @@ void forward::pump_tunnel() {
     conn_->source_over(what == outcome::failed);
 }
 
+bool forward::nothing_waits() {
+    return stream_.nothing_waits(PK_RESPONSE);
+}
+
 bool forward::held_by_client() {
     return splice_.active() ? splice_held_ : !stream_.wants_response();
 }
@@ -370,11 +376,13 @@ void forward::response_drained() {
 void forward::cancel(bool with_reset) noexcept {
     running_ = false;
     end_attempt(PK_FAIL_CANCELLED);
-    continue_timer_.cancel();
-    delay_timer_.cancel();
-    replay_.clear();
-    waiting_.clear();
-    scratch_.reset();
+    if (ask_) {
+        ask_->continue_timer.cancel();
+        ask_->delay_timer.cancel();
+        ask_->replay.clear();
+        ask_->waiting.clear();
+        ask_->scratch.reset();
+    }
     splice_.end();
     tunnel_splice_.end();
     release();
@@ -389,9 +397,12 @@ void forward::reset() noexcept {
     asked_ = 0;
     failed_ = {};
     pinned_ = {};
-    replay_.reset();
-    picked_count_ = 0;
-    tried_.count = attempts_ = 0;
+    if (ask_) {
+        ask_->replay.reset();
+        ask_->picked_count = ask_->tried.count = 0;
+    }
+    attempts_ = 0;
+    kept_at_ = spool::place::nowhere;
     endpoint_ = PK_NO_ENDPOINT;
     same_ = answered_ = over_budget_ = false;
     trial_ = PK_TRIAL_NONE;
@@ -402,7 +413,7 @@ void forward::reset() noexcept {
 }
 
 std::string_view forward::body_kept() const noexcept {
-    switch (replay_.where()) {
+    switch (ask_ ? ask_->replay.where() : kept_at_) {
         case spool::place::nowhere:
             break;
         case spool::place::memory:
@@ -417,6 +428,16 @@ std::string_view forward::body_kept() const noexcept {
             return "no_disk";
     }
     return {};
+}
+
+// Its plugins' handles have seen the end of their attempt.
+void forward::settle(base::arena& to) {
+    PK_CHECK(!open_ && conn_ && connected_);
+    if (ask_) kept_at_ = ask_->replay.where();
+    ask_.reset();
+    slots_ = nullptr;
+    asked_ = 0;
+    failed_ = to.copy(failed_);
 }
 
 std::string_view forward::upstream_name() const noexcept {

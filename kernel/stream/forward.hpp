@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "kernel/base/end_reason.hpp"
@@ -52,9 +53,12 @@ public:
     void start(std::uint32_t upstream);
     void request_data(base::slice data);
     void request_end();
-    std::size_t queued() const noexcept { return waiting_.bytes() + (conn_ ? conn_->queued() : 0); }
+    std::size_t queued() const noexcept {
+        return (ask_ ? ask_->waiting.bytes() : 0) + (conn_ ? conn_->queued() : 0);
+    }
     std::size_t held() const noexcept {
-        return waiting_.held() + replay_.backlog() + (conn_ ? conn_->held() : 0);
+        const auto ours = ask_ ? ask_->waiting.held() + ask_->replay.backlog() : 0;
+        return ours + (conn_ ? conn_->held() : 0);
     }
     void response_drained();
     // Of a tunnel: the client's side has gone to the origin, with its FIN.
@@ -65,6 +69,10 @@ public:
     // Ends it without a word to the stream: the client is gone, or was answered otherwise.
     void cancel(bool with_reset = false) noexcept;
     void reset() noexcept;
+    // Of a tunnel: no endpoint will be asked any more. What that takes is let go, and what is kept
+    // for the record is copied to `to`, bytes_kept() at the most.
+    std::size_t bytes_kept() const noexcept { return failed_.size(); }
+    void settle(base::arena& to);
 
     // For the record.
     std::string_view upstream_name() const noexcept;
@@ -87,9 +95,26 @@ public:
     void on_send_drained() override;
     void on_failure(const upstream::failure& why) override;
     bool wants_data() override;
+    bool nothing_waits() override;
     bool held_by_client() override;
 
 private:
+    // What it takes to find an endpoint that answers, and to ask another one. A stream keeps it for
+    // its next request; a tunnel has none.
+    struct asking {
+        explicit asking(forward& f);
+        upstream::tried tried;
+        pk_field picked_fields[picked_fields_max];  // Of the last pick; in the arena.
+        std::size_t picked_count = 0;
+        upstream::failure last_failure{upstream::failure_kind::connect_refused};
+        base::slice_queue waiting;  // Body that came before the connection was there.
+        base::scratch scratch;      // Chunk heads.
+        net::timer continue_timer;
+        net::timer try_timer;
+        net::timer delay_timer;
+        spool replay;
+    };
+
     // pk_pick's response_field, while a pick is under way.
     static pk_status field_of_pick(const pk_pick* choice, pk_str name, pk_str value) noexcept;
 
@@ -128,6 +153,7 @@ private:
     void send_head();
     std::size_t write_head(char* at, std::size_t capacity);
     void send_body(base::slice data);
+    bool resends() const noexcept { return ask_ && ask_->replay.behind(); }
     void resend();
     void replay_moved();
     void replay_broken();
@@ -143,6 +169,7 @@ private:
     void pump_tunnel();
 
     stream& stream_;
+    std::unique_ptr<asking> ask_;  // From start on; null in a tunnel that has settled.
     upstream::chooser* chooser_ = nullptr;
     const attempt_policy* policy_ = nullptr;
     slot** slots_ = nullptr;   // One for each plugin of the policy; in the arena.
@@ -150,9 +177,6 @@ private:
     std::string_view failed_;  // In the arena.
     upstream::connection* conn_ = nullptr;
     pinned_endpoint pinned_;
-    upstream::tried tried_;
-    pk_field picked_fields_[picked_fields_max];  // Of the last pick; in the arena.
-    std::size_t picked_count_ = 0;
     bool picking_ = false;
     std::uint32_t endpoint_ = PK_NO_ENDPOINT;
     std::uint32_t attempts_ = 0;
@@ -165,6 +189,7 @@ private:
     bool over_budget_ = false;
     bool connected_ = false;  // The request has been handed to the connection.
     bool reused_ = false;
+    spool::place kept_at_ = spool::place::nowhere;  // The body of a tunnel's request.
     bool renewed_ = false;  // A pooled connection had gone stale; tried again on a fresh one.
     bool replayed_ = false;
     bool body_began_ = false;
@@ -175,19 +200,12 @@ private:
     int splice_to_ = -1;
     bool splice_held_ = false;  // By the client.
     bool reserved_ = false;     // The endpoint counts us.
-    upstream::failure last_failure_{upstream::failure_kind::connect_refused};
     net::instant first_attempt_{};
     net::instant attempt_start_{};
     net::nanoseconds head_time_{0};
     net::nanoseconds connect_time_{0};
-    base::slice_queue waiting_;  // Body that came before the connection was there.
-    base::scratch scratch_;
     splicer splice_;
     net::fd_splice tunnel_splice_;
-    net::timer continue_timer_;
-    net::timer try_timer_;
-    net::timer delay_timer_;
-    spool replay_;
 };
 
 }  // namespace pkernel::stream

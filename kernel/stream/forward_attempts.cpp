@@ -82,14 +82,15 @@ pk_status forward::field_of_pick(const pk_pick* choice, pk_str name, pk_str valu
     if (!http::is_token(http::to_view(name)) || !http::is_field_value(http::to_view(value)) ||
         is_kernels_field(id))
         return PK_INVALID;
-    if (f.picked_count_ == picked_fields_max) return PK_NO_MEMORY;
-    f.picked_fields_[f.picked_count_++] = {http::to_str(s.arena.copy(http::to_view(name))),
-                                           http::to_str(s.arena.copy(http::to_view(value))), id, 0};
+    if (f.ask_->picked_count == picked_fields_max) return PK_NO_MEMORY;
+    f.ask_->picked_fields[f.ask_->picked_count++] = {
+        http::to_str(s.arena.copy(http::to_view(name))),
+        http::to_str(s.arena.copy(http::to_view(value))), id, 0};
     return PK_OK;
 }
 
 std::uint32_t forward::others_left() const noexcept {
-    return chooser_->left(tried_, stream_.in().loop.now());
+    return chooser_->left(ask_->tried, stream_.in().loop.now());
 }
 
 // The endpoint of the next attempt, counted where it counts. False: there is none.
@@ -99,13 +100,13 @@ bool forward::choose() {
         return true;
     }
     for (;;) {
-        picked_count_ = 0;
+        ask_->picked_count = 0;
         picking_ = true;
         const auto now = stream_.in().loop.now();
-        const auto index = chooser_->pick(tried_, now, stream_.reader(), &field_of_pick);
+        const auto index = chooser_->pick(ask_->tried, now, stream_.reader(), &field_of_pick);
         picking_ = false;
         if (index == PK_NO_ENDPOINT) return false;
-        tried_.index[tried_.count++] = index;
+        ask_->tried.index[ask_->tried.count++] = index;
         if (!chooser_->reserve(index, now, &trial_)) continue;  // Taken meanwhile: another one.
         reserved_ = true;
         endpoint_ = index;
@@ -124,7 +125,7 @@ bool forward::may_ask_again() {
 void forward::attempt(bool same) {
     for (;; same = false) {
         if (same ? !may_ask_again() : !choose()) {
-            if (attempts_ > 0 && !answered_) return give_up(last_failure_);
+            if (attempts_ > 0 && !answered_) return give_up(ask_->last_failure);
             if (chooser_->all_down())
                 return refuse({PK_END_UNREACHABLE, "upstream_down"}, "Every endpoint is down.");
             return refuse({PK_END_UNREACHABLE, "no_endpoint"}, "No endpoint is usable.");
@@ -189,7 +190,7 @@ void forward::on_failure(const upstream::failure& why) {
     splice_.end();
     tunnel_splice_.end();
     const bool was_connected = std::exchange(connected_, false);
-    last_failure_ = why;
+    if (ask_) ask_->last_failure = why;
     if (got_head_) {
         running_ = false;
         end_attempt(PK_FAIL_BODY);
@@ -212,7 +213,7 @@ bool forward::renew(const upstream::failure& why, bool was_connected) {
         (stream_.request.flags & PK_REQUEST_IDEMPOTENT) || why.request == upstream::sent::nothing;
     const bool stale = why.kind == failure_kind::closed || why.kind == failure_kind::reset;
     if (!reused_ || !stale || why.got_bytes || !unharmed || pinned_.index != PK_NO_ENDPOINT ||
-        (body_began_ && !replay_.whole()))
+        (body_began_ && !ask_->replay.whole()))
         return false;
     reused_ = false;
     renewed_ = true;
@@ -223,8 +224,8 @@ bool forward::renew(const upstream::failure& why, bool was_connected) {
 
 // The body waits again from its first byte on.
 void forward::rewind() {
-    waiting_.clear();
-    replay_.rewind();
+    ask_->waiting.clear();
+    ask_->replay.rewind();
 }
 
 // The attempt has failed: another one, or the end.
@@ -233,8 +234,8 @@ void forward::after_failure(std::uint32_t failure, bool was_connected) {
     if (pinned_.index == PK_NO_ENDPOINT)
         next = policy_->uses.empty() ? own_rule(was_connected) : ask_plugins(failure);
     end_attempt(failure);
-    if (!may_follow(next, was_connected)) return give_up(last_failure_);
-    note_failure(outcome_of(last_failure_).why.word);
+    if (!may_follow(next, was_connected)) return give_up(ask_->last_failure);
+    note_failure(outcome_of(ask_->last_failure).why.word);
     follow(next, was_connected);
 }
 
@@ -249,9 +250,9 @@ forward::next_step forward::own_rule(bool was_connected) {
             next.verdict = PK_ATTEMPT_OTHER;
         return next;
     }
-    const auto kind = last_failure_.kind;
+    const auto kind = ask_->last_failure.kind;
     const bool died = kind == failure_kind::closed || kind == failure_kind::reset;
-    if (!died || last_failure_.got_bytes || std::exchange(replayed_, true)) return next;
+    if (!died || ask_->last_failure.got_bytes || std::exchange(replayed_, true)) return next;
     if (others)
         next.verdict = PK_ATTEMPT_OTHER;
     else if (!renewed_)
@@ -265,8 +266,8 @@ bool forward::may_follow(next_step& next, bool was_connected) {
     if (!retry || attempts_ >= attempts_limit) return false;
     if (next.verdict == PK_ATTEMPT_OTHER && others_left() == 0) return false;
     if (!was_connected) return true;  // The upstream has seen nothing of it.
-    if (body_began_ && !replay_.whole()) return false;
-    if (last_failure_.request == upstream::sent::nothing) return true;
+    if (body_began_ && !ask_->replay.whole()) return false;
+    if (ask_->last_failure.request == upstream::sent::nothing) return true;
     if (!next.unsafe && !(stream_.request.flags & PK_REQUEST_IDEMPOTENT)) return false;
     over_budget_ = !chooser_->budget().take(stream_.in().loop.now());
     return !over_budget_;
@@ -278,7 +279,7 @@ void forward::follow(const next_step& next, bool was_connected) {
     if (!same_) release();
     if (next.delay <= net::nanoseconds(0)) return attempt(same_);
     auto& loop = stream_.in().loop;
-    delay_timer_.arm(loop.timers(), loop.now() + std::min(next.delay, delay_max));
+    ask_->delay_timer.arm(loop.timers(), loop.now() + std::min(next.delay, delay_max));
 }
 
 // A response whose status a plugin may send elsewhere. True: it is dropped, another attempt
@@ -286,7 +287,7 @@ void forward::follow(const next_step& next, bool was_connected) {
 bool forward::retries_status() {
     const auto status = stream_.response.status;
     if (!policy_->judged.has(status) || pinned_.index != PK_NO_ENDPOINT) return false;
-    last_failure_ = {failure_kind::bad_response, true, conn_->request_sent(), {}, {}};
+    ask_->last_failure = {failure_kind::bad_response, true, conn_->request_sent(), {}, {}};
     next_step next = ask_plugins(PK_FAIL_STATUS);
     if (!may_follow(next, true)) return false;
     answered_ = true;
@@ -310,7 +311,7 @@ void forward::note_failure(std::string_view word) {
 void forward::give_up(const upstream::failure& why) {
     running_ = false;
     release();
-    continue_timer_.cancel();
+    if (ask_) ask_->continue_timer.cancel();
     if (!why.detail.empty()) log_detail(why);
     auto o = outcome_of(why);
     if (over_budget_) {
@@ -323,7 +324,7 @@ void forward::give_up(const upstream::failure& why) {
 // No endpoint, or none that a plugin allows.
 void forward::refuse(base::end_reason why, std::string_view detail) {
     running_ = false;
-    continue_timer_.cancel();
+    ask_->continue_timer.cancel();
     stream_.local_error(503, why, "destination_unavailable", detail);
 }
 

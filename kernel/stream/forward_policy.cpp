@@ -71,11 +71,11 @@ pk_attempt_facts forward::facts_of(std::uint32_t failure) const noexcept {
         f.sent = static_cast<std::uint32_t>(conn_->request_sent());
         f.received = conn_->got_anything();
     } else if (failure != PK_FAIL_NONE && failure != PK_FAIL_VETO) {
-        f.sent = static_cast<std::uint32_t>(last_failure_.request);
-        f.received = last_failure_.got_bytes;
+        f.sent = static_cast<std::uint32_t>(ask_->last_failure.request);
+        f.received = ask_->last_failure.got_bytes;
     }
     f.idempotent = (stream_.request.flags & PK_REQUEST_IDEMPOTENT) != 0;
-    f.replayable = !body_began_ || replay_.whole();
+    f.replayable = !body_began_ || ask_->replay.whole();
     f.reused = reused_;
     f.worker = stream_.in().worker;
     f.endpoint = endpoint_;
@@ -108,7 +108,7 @@ std::uint32_t forward::admit() {
     }
     constexpr std::uint64_t longest = 366ull * 86'400 * 1'000'000'000;
     if (shortest < longest)
-        try_timer_.arm(in.loop.timers(), in.loop.now() + net::nanoseconds(shortest));
+        ask_->try_timer.arm(in.loop.timers(), in.loop.now() + net::nanoseconds(shortest));
     return PK_ATTEMPT_PASS;
 }
 
@@ -137,7 +137,7 @@ forward::next_step forward::ask_plugins(std::uint32_t failure) {
 // Tells all who want to know. Once an attempt.
 void forward::end_attempt(std::uint32_t failure) noexcept {
     if (!std::exchange(open_, false)) return;
-    try_timer_.cancel();
+    ask_->try_timer.cancel();
     if (pinned_.index != PK_NO_ENDPOINT) return;
     if (failure != PK_FAIL_VETO && failure != PK_FAIL_CANCELLED)
         chooser_->result(endpoint_, cause_of(failure), stream_.in().loop.now() - attempt_start_);

@@ -93,7 +93,7 @@ pk_status host_calls::respond(pk_stream* h, std::uint32_t status, pk_field_view 
 void host_calls::reset(pk_stream* h, std::uint32_t cause) {
     slot& s = slot::of(h);
     stream& o = *s.owner;
-    if (o.ended_ || !(s.filter || s.handler)) return;
+    if (o.ended_ || !s.has_plugin()) return;
     o.recorded_ = stream::recorded::reset;
     o.recorded_by_ = &s;
     o.reset_cause_ = cause;
@@ -249,7 +249,7 @@ pk_status host_calls::retain(pk_stream* h, const pk_slice* slice) {
     if (o.retained_bytes_ + b->capacity > stream::retained_max) return PK_NO_MEMORY;
     o.retained_bytes_ += b->capacity;
     base::retain(b);
-    auto* r = o.arena.make<stream::retained_block>();
+    auto* r = o.lasting().make<stream::retained_block>();
     r->block = base::block_ref::adopt(b);
     r->next = o.retained_;
     o.retained_ = r;
@@ -302,7 +302,7 @@ void* host_calls::allocate(pk_stream* h, std::uint64_t size, std::uint64_t align
     const bool legal = align && align <= 16 && !(align & (align - 1));
     if (!legal || size > stream::plugin_memory_max - o.plugin_memory_) return nullptr;
     o.plugin_memory_ += size;
-    return o.arena.allocate(size, align);
+    return o.lasting().allocate(size, align);
 }
 
 pk_status host_calls::annotate(pk_stream* h, pk_str key, pk_str value) {
@@ -312,8 +312,15 @@ pk_status host_calls::annotate(pk_stream* h, pk_str key, pk_str value) {
     if (all.count == stream::annotations_max) return PK_NO_MEMORY;
     if (!s.instance()) return PK_WRONG_STATE;
     const auto& use = s.instance()->use();
-    all.items[all.count++] = {http::to_str(o.arena.join(use.name, ".", http::to_view(key))),
-                              http::to_str(o.arena.copy(http::to_view(value)))};
+    base::arena& a = o.lasting();
+    if (all.count == all.capacity) {
+        all.capacity = all.capacity ? stream::annotations_max : 2;
+        auto* more = static_cast<pk_annotation*>(a.allocate(all.capacity * sizeof(pk_annotation)));
+        std::copy_n(all.items, all.count, more);
+        all.items = more;
+    }
+    all.items[all.count++] = {http::to_str(a.join(use.name, ".", http::to_view(key))),
+                              http::to_str(a.copy(http::to_view(value)))};
     return PK_OK;
 }
 

@@ -403,10 +403,11 @@ void http1_server::go_on() {
 }
 
 void http1_server::drain(net::nanoseconds grace) {
+    // One that a reload left behind has not been told of the stop that follows.
+    if (phase_ == phase::tunnel && stream_) stream_->drain_tunnel(context_.drain_left());
     if (draining_ || phase_ == phase::closed) return;
     draining_ = true;
     if (phase_ == phase::idle) time_reading(reading::idle, grace);
-    if (phase_ == phase::tunnel) stream_->drain_tunnel(context_.drain_left());
 }
 
 void http1_server::time_reading(reading what, net::nanoseconds after) {

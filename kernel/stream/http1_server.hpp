@@ -35,6 +35,7 @@ public:
 
     bool start() override;
     void drain(net::nanoseconds grace) override;
+    void tell_tunnels(survivors& left) override;
     void kill(base::end_reason why) override;
     bool idle() const noexcept override {
         return phase_ == phase::idle && !stream_ && requests_ > 0;

@@ -26,7 +26,7 @@ bool http1_server::take_tunnel() {
         if (!fill()) return false;
         full_reads_ = in_.free_size() > 0 ? 0 : full_reads_ < 255 ? full_reads_ + 1 : 255;
     }
-    stream_->request_data(in_.take(in_.size()));
+    stream_->request_data(in_.take(in_.size(), stream_->nothing_waits(PK_REQUEST)));
     return true;
 }
 
@@ -53,6 +53,10 @@ void http1_server::pump_tunnel() {
     if (what == outcome::waits_source) return;
     end_stream({PK_END_CLIENT_ABORT, "client_reset"});
     close(false);
+}
+
+void http1_server::tell_tunnels(survivors& left) {
+    if (phase_ == phase::tunnel && stream_) stream_->tell_tunnel(left);
 }
 
 // What there was has been written, as far as it went. Ends the side, or both, or reads on.

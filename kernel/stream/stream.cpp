@@ -31,19 +31,26 @@ stream::stream(context& c)
       response(arena),
       response_trailers(arena),
       context_(c),
+      kept_(c.blocks, kept_first_bytes, kept_later_bytes),
       claimed_(arena),
-      forward_(*this),
-      patience_([](void* self) { static_cast<stream*>(self)->plugin_is_late(); }, this) {
-    reader_.owner = this;
-    reader_.handle.api = host_calls::table();
-}
+      forward_(*this) {}
 
 stream::~stream() = default;
+
+pk_stream* stream::reader() {
+    if (!reader_) {
+        reader_ = std::make_unique<slot>();
+        reader_->owner = this;
+        reader_->handle.api = host_calls::table();
+    }
+    return &reader_->handle;
+}
 
 void stream::open(downstream& from, std::shared_ptr<site> where, const listener_plan& listener) {
     from_ = &from;
     account_ = from.account();
     arena.charge_to(account_);
+    kept_.charge_to(account_);
     site_ = std::move(where);
     listener_ = &listener;
     started_ = context_.loop.now();
@@ -123,12 +130,14 @@ void stream::attach(const route_plan& r, std::uint16_t keep) {
     request.route = http::to_str(r.label);
     const tunnel_plan* upgrade = tunnel_for(r);
     tunnel_slot_ = nullptr;
+    gathered_ = upgrade && keep == 0;
+    base::arena& where = upgrade ? kept_ : arena;
     const auto most = keep + r.filters.size() + (r.handler ? 1 : 0) + (upgrade ? 1 : 0);
     if (most == 0) {
         slot_count_ = filter_count_ = 0;
         return;
     }
-    auto** slots = static_cast<slot**>(arena.allocate(most * sizeof(slot*), alignof(slot*)));
+    auto** slots = static_cast<slot**>(where.allocate(most * sizeof(slot*), alignof(slot*)));
     if (keep) std::memcpy(slots, slots_, keep * sizeof(slot*));
     std::uint16_t n = keep;
     for (const auto& f : r.filters) {
@@ -137,18 +146,19 @@ void stream::attach(const route_plan& r, std::uint16_t keep) {
         for (std::uint16_t i = 0; i < keep; ++i)
             seen = seen || slots[i]->filter->instance == f->instance;
         if (seen) continue;
-        slots[n] = make_slot(*f->instance, f->hooks.state_size, n);
+        slots[n] = make_slot(where, *f->instance, f->hooks.state_size, n);
         slots[n]->filter = f.get();
         ++n;
     }
     filter_count_ = n;
     if (r.handler) {
-        slots[n] = make_slot(*r.handler->instance, r.handler->hooks.state_size, n);
+        slots[n] = make_slot(where, *r.handler->instance, r.handler->hooks.state_size, n);
         slots[n]->handler = r.handler.get();
         ++n;
     }
     if (upgrade) {
-        tunnel_slot_ = slots[n] = make_slot(*upgrade->instance, upgrade->hooks.state_size, n);
+        tunnel_slot_ = slots[n] =
+            make_slot(where, *upgrade->instance, upgrade->hooks.state_size, n);
         tunnel_slot_->tunnel = upgrade;
         ++n;
     }
@@ -158,14 +168,15 @@ void stream::attach(const route_plan& r, std::uint16_t keep) {
     if ((r.interest & looks) || r.handler) build_stages(request_, keep, slot_count_, 1);
 }
 
-slot* stream::make_slot(const plugin::instance& of, std::uint32_t state_size, std::uint16_t index) {
-    slot* s = arena.make<slot>();
+slot* stream::make_slot(base::arena& in, const plugin::instance& of, std::uint32_t state_size,
+                        std::uint16_t index) {
+    slot* s = in.make<slot>();
     s->owner = this;
     s->index = index;
     s->handle.api = host_calls::table();
     s->handle.instance = of.self();
     if (state_size) {
-        s->handle.state = arena.allocate(state_size);
+        s->handle.state = in.allocate(state_size, 16);
         std::memset(s->handle.state, 0, state_size);
     }
     return s;
@@ -196,7 +207,7 @@ void stream::request_failed(std::uint32_t status, base::end_reason why, std::str
 
 void stream::finish() {
     ended_ = true;
-    patience_.cancel();
+    if (patience_) patience_->cancel();
     if (tunnel_) tunnel_->stop();
     if (children) subrequest_table::end_children(*this);
     forward_.cancel();
@@ -256,6 +267,9 @@ void stream::reset() {
     depth = 0;
     arena.reset();
     arena.charge_to(nullptr);
+    kept_.reset();
+    kept_.charge_to(nullptr);
+    gathered_ = false;
     account_ = nullptr;
     site_.reset();
     route_ = nullptr;
@@ -270,7 +284,7 @@ void stream::reset() {
     request_bytes_ = response_bytes = 0;
     plugin_memory_ = retained_bytes_ = 0;
     end_ = {};
-    annotations_.count = 0;
+    annotations_ = {};
     response.status = 0;
 }
 
@@ -305,7 +319,7 @@ void stream::response_informational() {
 void stream::response_head(std::int64_t length) {
     if (ended_ || replied_) return;
     response_length_ = length;
-    if (response.status == 101) tunnel_ = arena.make<tunnel>(*this, *tunnel_slot_);
+    if (response.status == 101) tunnel_ = kept_.make<tunnel>(*this, *tunnel_slot_);
     begin_response(judge_count());
     advance();
 }
@@ -332,7 +346,14 @@ bool stream::wants_response() noexcept {
 }
 
 void stream::request_drained() {
-    if (!ended_) advance();
+    if (!ended_ && !runs_freely(request_)) advance();
+}
+
+// Of a tunnel: nothing is held up in that direction or asked for, so that room there changes
+// nothing.
+bool stream::runs_freely(const lane& l) const noexcept {
+    return tunnelling() && !l.first && !l.paused && !l.end_in && l.tail.empty() && !again_ &&
+           recorded_ == recorded::none;
 }
 
 // --- the downstream side
@@ -370,7 +391,7 @@ bool stream::wants_request() noexcept {
 }
 
 void stream::response_drained() {
-    if (!ended_) advance();
+    if (!ended_ && !runs_freely(response_)) advance();
 }
 
 bool stream::unfiltered_response() const noexcept {

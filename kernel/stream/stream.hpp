@@ -29,6 +29,7 @@
 namespace pkernel::stream {
 
 class subrequest;
+class survivors;
 class tunnel;
 
 class stream {
@@ -39,6 +40,8 @@ public:
         128 * 1024;  // The rest of a connection's stays free.
     static constexpr std::size_t plugin_memory_max = 64 * 1024;
     static constexpr std::uint32_t annotations_max = 16;
+    // What the slot and the tunnel of a plugin that keeps little need.
+    static constexpr std::uint16_t kept_first_bytes = 352, kept_later_bytes = 256;
     static constexpr std::uint32_t reroutes_max = 3;
     static constexpr std::uint32_t fields_max = 256;
 
@@ -52,6 +55,8 @@ public:
     // head is parsed: `head` and `request` are then filled by the codec.
     void open(downstream& from, std::shared_ptr<site> where, const listener_plan& listener);
     base::arena arena;
+    // For what must outlast the heads of a tunnel: see settle.
+    base::arena& lasting() noexcept { return tunnel_slot_ ? kept_ : arena; }
     http::request_head head;
     pk_request request{};
     http::fields request_trailers;
@@ -85,13 +90,23 @@ public:
     // Whether the tunnel's bytes of that direction may go past it: nobody looks, nothing waits.
     bool moves_alone(int direction) const noexcept;
     void tunnel_moved() noexcept;
+    // Whether what comes in that direction now would be all that waits there.
+    bool nothing_waits(int direction) const noexcept {
+        return buffered(direction == PK_REQUEST ? request_ : response_) == 0;
+    }
+    // A tunnel that has begun lets go of all that only a request needs: its heads' blocks, its
+    // arena, the search for an endpoint. What logs, variables and its plugins may still ask for is
+    // copied. To be called with none of its hooks or callbacks under way.
+    void settle();
     // The client's side of it by splice: the fd to splice to, or -1; bytes that went there; that it
     // takes no more now, after which resume_request follows.
     int splice_sink() const noexcept;
     void request_spliced(std::uint64_t bytes) noexcept;
     void sink_waits();
-    // The process goes, in `left` (0: when the tunnel likes).
+    // The process goes, in `left`, or its listener has (0: when the tunnel likes).
     void drain_tunnel(net::nanoseconds left);
+    // A reload: it is told if its instance or its route is of the past.
+    void tell_tunnel(survivors& left);
     // What the request asks to switch to, if a tunnel of its route judges it; else empty.
     std::string_view upgrade() const noexcept { return upgrade_; }
     bool response_started() const noexcept { return response_.head == head_state::delivered; }
@@ -126,7 +141,8 @@ public:
     // The route's own, else the listener's.
     net::nanoseconds body_stall() const noexcept;
     net::nanoseconds write_stall() const noexcept;
-    pk_stream* reader() noexcept { return &reader_.handle; }
+    // A handle that only reads, for nobody in particular.
+    pk_stream* reader();
     bool response_has_body() const noexcept;
 
     // --- for subrequests (stream_child.cpp)
@@ -163,8 +179,8 @@ public:
     void reset();
 
     struct annotation_list {
-        pk_annotation items[annotations_max];
-        std::uint32_t count = 0;
+        pk_annotation* items = nullptr;  // In lasting().
+        std::uint32_t count = 0, capacity = 0;
     };
 
     stream* next_spare = nullptr;  // For the context.
@@ -190,7 +206,8 @@ private:
     friend class forward;
 
     void attach(const route_plan& r, std::uint16_t keep);
-    slot* make_slot(const plugin::instance& of, std::uint32_t state_size, std::uint16_t index);
+    slot* make_slot(base::arena& in, const plugin::instance& of, std::uint32_t state_size,
+                    std::uint16_t index);
     const tunnel_plan* tunnel_for(const route_plan& r);
     void note_plain_upgrade() const;
     void open_tunnel();
@@ -222,6 +239,7 @@ private:
     bool passes_by(const lane& l) const noexcept;
     void enter(lane& l, base::slice data);
     bool has_room(const lane& l) const noexcept;
+    bool runs_freely(const lane& l) const noexcept;
     void pump(lane& l);
     bool run_stage(lane& l, stage& st);
     bool run_collect(lane& l, stage& st);
@@ -257,7 +275,7 @@ private:
     slot** slots_ = nullptr;
     std::uint16_t slot_count_ = 0;  // With the handler's or the tunnel's, if there is one.
     std::uint16_t filter_count_ = 0;
-    slot reader_;
+    std::unique_ptr<slot> reader_;  // Once it was asked for.
     lane request_, response_;
     recorded recorded_ = recorded::none;
     slot* recorded_by_ = nullptr;
@@ -265,6 +283,8 @@ private:
     stage* dead_stages_ =
         nullptr;  // Of a response that a reply replaced; a hook may still look at them.
     slot* tunnel_slot_ = nullptr;  // The last one, of an upgrade.
+    base::arena kept_;             // Of an upgrade: slots, and what lives as long.
+    bool gathered_ = false;        // All of that stands there.
     tunnel* tunnel_ = nullptr;     // Once the origin has granted it.
     std::string_view upgrade_;
     slot* responder_ = nullptr;  // Whose emits are the response's body.
@@ -290,7 +310,7 @@ private:
     base::end_reason end_;
     annotation_list annotations_;
     net::instant started_{};
-    net::timer patience_;  // With a plugin that lets the stream wait.
+    std::unique_ptr<net::timer> patience_;  // Once a plugin has let the stream wait.
     base::block_ref pinned_[4];
     struct retained_block {
         base::block_ref block;

@@ -71,7 +71,7 @@ void stream::build_stages(lane& l, int from, int to, int step_by) {
 stage* stream::ensure_stage(slot& s, int direction) {
     auto& side = s.sides[direction];
     if (side.at) return side.at;
-    stage* st = arena.make<stage>();
+    stage* st = lasting().make<stage>();
     st->who = &s;
     side.at = st;
     lane& l = lane_of(direction);

@@ -23,7 +23,7 @@ void stream::route_child(const route_plan* direct, const slot* behind) {
         const slot& like = *parent.slots_[first + i];
         const auto size =
             like.filter ? like.filter->hooks.state_size : like.handler->hooks.state_size;
-        slots_[i] = make_slot(*like.instance(), size, i);
+        slots_[i] = make_slot(arena, *like.instance(), size, i);
         slots_[i]->filter = like.filter;
         slots_[i]->handler = like.handler;
     }

@@ -209,7 +209,10 @@ void stream::await_plugin() {
     const auto usual = net::nanoseconds(std::chrono::seconds(60));
     const auto limit = route_->handler ? route_->conf->timeouts.response.value_or(usual)
                                        : route_->exchange.response;
-    patience_.arm(context_.loop.timers(), context_.loop.now() + limit);
+    if (!patience_)
+        patience_ = std::make_unique<net::timer>(
+            [](void* self) { static_cast<stream*>(self)->plugin_is_late(); }, this);
+    patience_->arm(context_.loop.timers(), context_.loop.now() + limit);
 }
 
 void stream::plugin_is_late() {

@@ -62,7 +62,7 @@ pk_status start_timer(pk_stream* h, std::uint64_t ns, void (*fn)(pk_stream*, voi
     for (slot_timer* t = s.timers; t; t = t->next) t->fn ? void(++running) : void(free = t);
     if (running >= slot::timers_max) return PK_NO_MEMORY;
     if (!free) {
-        free = s.owner->arena.make<slot_timer>(&fire, &s);
+        free = s.owner->lasting().make<slot_timer>(&fire, &s);
         free->next = s.timers;
         s.timers = free;
     }
@@ -165,7 +165,7 @@ pk_status submit_on_worker(const pk_host*, const pk_job* job) {
 
 pk_waker stream_waker(slot& s) {
     // One that only reads gets one that leads nowhere.
-    if (!s.filter && !s.handler) return {UINT64_MAX, 0};
+    if (!s.has_plugin()) return {UINT64_MAX, 0};
     return s.owner->in().wakers->make(s.waker, &s, [](void* who) {
         slot& woken = *static_cast<slot*>(who);
         woken.owner->wake(woken);

@@ -6,6 +6,7 @@
 #include "kernel/http/characters.hpp"
 #include "kernel/stream/stream.hpp"
 #include "kernel/stream/stream_call.hpp"
+#include "kernel/stream/survivors.hpp"
 
 namespace pkernel::stream {
 
@@ -41,6 +42,7 @@ void tunnel::watch() {
     if (!open_) return;
     constexpr auto never = net::instant::max();
     auto next = goodbye_until_.count() ? goodbye_until_ : never;
+    if (!settled_) next = began_;
     if (idle_.count() && !told_[PK_TUNNEL_IDLE]) next = std::min(next, last_byte_ + idle_);
     if (life_.count() && !told_[PK_TUNNEL_LIFE]) next = std::min(next, began_ + life_);
     if (next == never) return timer_.cancel();
@@ -49,6 +51,7 @@ void tunnel::watch() {
 
 void tunnel::expire() {
     if (stream_.ended()) return;
+    if (!std::exchange(settled_, true)) stream_.settle();
     const auto now = stream_.in().loop.now();
     if (goodbye_until_.count() && now >= goodbye_until_) return end(why_);
     if (life_.count() && !told_[PK_TUNNEL_LIFE] && now >= began_ + life_)
@@ -79,7 +82,7 @@ void tunnel::end(base::end_reason why) {
 }
 
 void tunnel::drain(net::nanoseconds left) {
-    if (!open_ || std::exchange(drained_, true)) return;
+    if (!open_ || std::exchange(left > net::nanoseconds(0) ? drained_ : left_, true)) return;
     const auto hook = who_.tunnel->hooks.drain;
     if (!hook || who_.out) return;
     stream_.call(who_, [&](pk_stream* h) { hook(h, static_cast<std::uint64_t>(left.count())); });
@@ -142,7 +145,7 @@ bool stream::tunnelling() const noexcept {
 
 bool stream::moves_alone(int direction) const noexcept {
     const lane& l = direction == PK_REQUEST ? request_ : response_;
-    return tunnelling() && !ended_ && l.first && passes_by(l) && l.tail.empty();
+    return tunnelling() && !ended_ && (!l.first || passes_by(l)) && l.tail.empty();
 }
 
 void stream::tunnel_moved() noexcept {
@@ -165,6 +168,12 @@ void stream::sink_waits() {
 
 void stream::drain_tunnel(net::nanoseconds left) {
     if (tunnel_ && !ended_) tunnel_->drain(left);
+}
+
+void stream::tell_tunnel(survivors& left) {
+    if (!tunnelling() || ended_) return;
+    if (!left.have(tunnel_slot_->tunnel->instance.get(), route_->label))
+        tunnel_->drain(net::nanoseconds(0));
 }
 
 // The tunnel of the first protocol that the client names and the route lists. Notes in the request
@@ -207,12 +216,17 @@ void stream::open_tunnel() {
         bury_stages(*l);
         ++l->epoch;
         l->end_in = l->tail_end = l->end_delivered = l->flush = false;
-        tunnel_slot_->sides[l->direction].at = nullptr;
-        stage* st = ensure_stage(*tunnel_slot_, l->direction);
-        st->waits = false;
+        auto& side = tunnel_slot_->sides[l->direction];
+        side.at = nullptr;
+        if (side.interest || tunnel_slot_->tunnel->hooks.end)
+            ensure_stage(*tunnel_slot_, l->direction)->waits = false;
     }
     again_ = true;
-    if (context_.draining) tunnel_->drain(context_.drain_left());
+    if (context_.draining) return tunnel_->drain(context_.drain_left());
+    // A reload came between the request and its 101.
+    if (site_ == context_.current) return;
+    survivors newest(*context_.current->plan);
+    tell_tunnel(newest);
 }
 
 }  // namespace pkernel::stream

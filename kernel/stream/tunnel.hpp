@@ -28,6 +28,7 @@ public:
     void begin();
     // Bytes came, from either side.
     void moved() noexcept;
+    // The process goes, in `left`; or, at 0, a reload leaves the tunnel behind. Once for each.
     void drain(net::nanoseconds left);
     void stop() noexcept { timer_.cancel(); }
 
@@ -49,7 +50,9 @@ private:
     stream& stream_;
     slot& who_;
     bool open_ = false;
-    bool drained_ = false;
+    bool drained_ = false;  // Told that the process goes...
+    bool left_ = false;     // ...or that a reload left it behind.
+    bool settled_ = false;  // The stream is: in the turn after the 101, with nothing under way.
     bool told_[2] = {false, false};  // By PK_TUNNEL_....
     net::nanoseconds idle_;          // 0: none.
     net::nanoseconds life_{0};

@@ -24,7 +24,7 @@ connection::~connection() = default;
 
 bool connection::connect(const destination& to, const transport_use& through,
                          net::nanoseconds timeout, connection_user& user, failure* why) {
-    through_ = through;
+    if (through.plan) through_ = std::make_unique<const transport_use>(through);
     if (!(to.addresses->size() == 1 ? connect_one(to.at(0)) : connect_race(to))) {
         *why = {connect_failure(errno)};
         return false;
@@ -74,8 +74,8 @@ void connection::connected() {
 
 void connection::begin_handshake() {
     phase_ = phase::handshake;
-    const net::session::facts about{PK_SIDE_CONNECT, through_.name, key_.address, peer_};
-    if (!wire_.begin(*through_.sessions, *through_.plan, about, *this))
+    const net::session::facts about{PK_SIDE_CONNECT, through_->name, key_.address, peer_};
+    if (!wire_.begin(*through_->sessions, *through_->plan, about, *this))
         return fail(failure_kind::handshake_failed);
     shake_hands();
 }
@@ -170,7 +170,7 @@ void connection::on_io(std::uint32_t events) {
         if (why != 0) return fail(connect_failure(why));
         if (!(events & net::io_writable)) return;
         writable_ = true;
-        if (through_.plan) return begin_handshake();
+        if (through_) return begin_handshake();
         note(events);  // It may have spoken before it was asked, and be gone already.
         return connected();
     }
@@ -326,7 +326,7 @@ void connection::take_idle_hint() {
 // Answers whether anything of the buffer was used.
 bool connection::take_body() {
     if (phase_ == phase::tunnel) {
-        user_->on_response_data(in_.take(in_.size()));
+        user_->on_response_data(in_.take(in_.size(), user_->nothing_waits()));
         return true;
     }
     switch (framing_.kind) {

@@ -68,6 +68,8 @@ public:
     // Whether more body may be handed over now; after a no, resume_reading() begins again. A user
     // that takes the body past the connection (splice_into) does so here, and says no.
     virtual bool wants_data() = 0;
+    // Whether what is handed over next waits behind nothing.
+    virtual bool nothing_waits() { return false; }
     // Nothing is read because the client does not take it: then the origin's silence is not its
     // fault.
     virtual bool held_by_client() = 0;
@@ -249,8 +251,8 @@ private:
     const peer_key& key_;
     connection_user* user_ = nullptr;
     net::wire wire_;
-    transport_use through_{};
-    pk_address peer_{};           // Connected to.
+    std::unique_ptr<const transport_use> through_;  // Null: no transport.
+    pk_address peer_{};                             // Connected to.
     std::unique_ptr<race> race_;  // While it connects to one of several addresses.
     phase phase_ = phase::connecting;
     timing timing_ = timing::none;

@@ -16,7 +16,8 @@ enum class sender : std::uint8_t { client, origin };
 class frame_follower {
 public:
     // `message_max`: bytes of payload of one message, all its frames together; 0: no limit.
-    explicit frame_follower(sender from = sender::client, std::uint64_t message_max = 0) noexcept
+    frame_follower() noexcept : frame_follower(sender::client) {}
+    explicit frame_follower(sender from, std::uint64_t message_max = 0) noexcept
         : from_(from), message_max_(message_max) {}
 
     enum class stop : std::uint8_t {

@@ -41,8 +41,10 @@ constexpr auto schema = pk::schema<settings>(
                  "A ping goes to a client that was sent nothing for so long; 0s: none."),
     pk::byte_size("message_size", &settings::message_size,
                   "Largest message let through, either way, as it is sent; 0: no limit."),
-    pk::choice("drain", &settings::drain, pk::words("wait", "close"),
-               "When the proxy stops: waits for the connection's end, or closes it with 1012."));
+    pk::choice(
+        "drain", &settings::drain, pk::words("wait", "close"),
+        "When the proxy stops, or a reload changes these options or takes the route away: waits "
+        "for the connection's end, or closes it with 1012."));
 
 // Codes of a close frame (RFC 6455 7.4.1).
 constexpr std::uint16_t going_away = 1001, protocol_error = 1002, message_too_big = 1009,
@@ -60,11 +62,16 @@ std::optional<std::string_view> only(const pk::fields& all, pk::field_id name) {
 
 class websocket_tunnel {
 public:
-    struct state {
+    // Of a connection whose frames are followed, in one direction at least.
+    struct following {
         frame_follower frames[2];           // By direction.
         std::uint16_t goodbye[2] = {0, 0};  // To be said there at the next boundary.
         bool said[2] = {false, false};
         bool quiet = true;  // Nothing went to the client since the last tick of `ping`.
+    };
+    // Thousands of them may wait for hours: those that are not looked into keep no more than this.
+    struct state {
+        following* at = nullptr;
     };
 
     websocket_tunnel(const settings& conf, const pk::host& host)
@@ -120,11 +127,7 @@ public:
             return refuse(s, "accept", "The origin's Sec-WebSocket-Accept is wrong.\n");
         if (!offered(s)) return refuse(s, "protocol", "The origin chose what was not offered.\n");
         if (s.request().extended_connect()) fields.remove("sec-websocket-accept");
-        for (const auto d : {direction::request, direction::response}) {
-            const auto from = d == direction::request ? sender::client : sender::origin;
-            st.frames[index(d)] = frame_follower(from, message_size_);
-            if (follows(d) && tunnels_.look_at(s, d) != PK_OK) return s.reply(500);
-        }
+        if (!look(s, st)) return s.reply(500);
         if ((idle_ > 0s || life_ > 0s) && tunnels_.limits(s, given(idle_), given(life_)) != PK_OK)
             return s.reply(500);
         if (ping_ > 0s && timers_.start<&websocket_tunnel::on_ping>(s, ping_) != PK_OK)
@@ -132,7 +135,8 @@ public:
         return pk::next;
     }
 
-    std::uint64_t on_data(pk::stream& s, direction d, pk::data all, state& st) const {
+    std::uint64_t on_data(pk::stream& s, direction d, pk::data all, state& whole) const {
+        following& st = *whole.at;
         auto& frames = st.frames[index(d)];
         if (d == direction::response) st.quiet = false;
         std::uint64_t taken = 0;
@@ -149,21 +153,26 @@ public:
         return taken;
     }
 
-    void on_drained(pk::stream& s, direction d, state& st) const {
+    void on_drained(pk::stream& s, direction d, state& whole) const {
+        following& st = *whole.at;
         if (st.goodbye[index(d)] && st.frames[index(d)].at_boundary()) say(s, d, st);
     }
 
-    void on_drain(pk::stream& s, std::uint64_t, state& st) const {
-        if (closes_) leave(s, direction::response, service_restart, st);
+    // At a stop the kernel sees to it that this ends; else a client may take as long to answer.
+    void on_drain(pk::stream& s, std::uint64_t deadline_ns, state& st) const {
+        if (!closes_) return;
+        leave(s, direction::response, service_restart, *st.at);
+        if (deadline_ns == 0) static_cast<void>(timers_.start<&websocket_tunnel::on_left>(s, 30s));
     }
 
     // What cannot be told in frames is cut at once.
     void on_limit(pk::stream& s, std::uint32_t, state& st) const {
         if (!follows(direction::response)) return void(s.reset(PK_END_TIMEOUT));
-        leave(s, direction::response, going_away, st);
+        leave(s, direction::response, going_away, *st.at);
     }
 
-    void on_ping(pk::stream& s, state& st) const {
+    void on_ping(pk::stream& s, state& whole) const {
+        following& st = *whole.at;
         const auto& frames = st.frames[index(direction::response)];
         if (st.said[index(direction::response)] || frames.closing()) return;
         if (std::exchange(st.quiet, true) && frames.at_boundary())
@@ -172,6 +181,7 @@ public:
     }
 
     void on_late(pk::stream& s) const { s.reset(PK_END_PROTOCOL); }
+    void on_left(pk::stream& s) const { s.reset(PK_END_SHUTDOWN); }
 
 private:
     static constexpr std::size_t index(direction d) noexcept {
@@ -188,6 +198,18 @@ private:
     bool follows(direction d) const noexcept {
         if (message_size_ > 0) return true;
         return d == direction::response && (ping_ > 0s || closes_);
+    }
+
+    bool look(pk::stream& s, state& st) const {
+        if (!follows(direction::response)) return true;  // Nor what the client says.
+        st.at = s.allocate<following>();
+        if (!st.at) return false;
+        for (const auto d : {direction::request, direction::response}) {
+            const auto from = d == direction::request ? sender::client : sender::origin;
+            st.at->frames[index(d)] = frame_follower(from, message_size_);
+            if (follows(d) && tunnels_.look_at(s, d) != PK_OK) return false;
+        }
+        return true;
     }
 
     // Only browsers say where a page comes from; others could say anything.
@@ -211,7 +233,7 @@ private:
     }
 
     // Closes that way, now or at the end of the frame that is under way.
-    void leave(pk::stream& s, direction d, std::uint16_t code, state& st) const {
+    void leave(pk::stream& s, direction d, std::uint16_t code, following& st) const {
         const auto& frames = st.frames[index(d)];
         if (st.said[index(d)] || st.goodbye[index(d)] || frames.closing()) return;
         st.goodbye[index(d)] = code;
@@ -219,7 +241,7 @@ private:
     }
 
     // Requires a boundary. Where there is no room on_drained tries again.
-    void say(pk::stream& s, direction d, state& st) const {
+    void say(pk::stream& s, direction d, following& st) const {
         const auto as = d == direction::request ? sender::client : sender::origin;
         if (s.emit(d, websocket::close_frame(as, st.goodbye[index(d)])) == PK_NO_MEMORY) return;
         st.goodbye[index(d)] = 0;
@@ -228,7 +250,7 @@ private:
     }
 
     // One side broke the rules: neither hears more of the other.
-    void fail(pk::stream& s, direction d, state& st, const frame_follower::step& step) const {
+    void fail(pk::stream& s, direction d, following& st, const frame_follower::step& step) const {
         const bool large = step.why == frame_follower::stop::too_large;
         const auto code = large ? message_too_big : protocol_error;
         s.annotate("closed", large ? "message_size" : "protocol");

@@ -155,6 +155,26 @@ BOOST_AUTO_TEST_CASE(a_drain_closes_between_frames) {
     BOOST_TEST(plugin.violations().empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_does_not_answer_the_goodbye_of_a_reload_is_cut) {
+    plugin_under_test plugin("drain: close");
+    auto x = opened(plugin);
+    x.drain_notice(0);
+    BOOST_TEST(x.sent(way::response) == "\x88\x02\x03\xf4");
+    plugin.advance(29s);
+    BOOST_TEST(!x.state(way::response).resets());
+    plugin.advance(1s);
+    BOOST_TEST(x.state(way::response).resets());
+}
+
+BOOST_AUTO_TEST_CASE(a_reload_leaves_those_alone_that_wait) {
+    plugin_under_test plugin("ping: 1h");
+    auto x = opened(plugin);
+    x.drain_notice(0);
+    plugin.advance(60s);
+    BOOST_TEST(x.sent(way::response) == "");
+    BOOST_TEST(!x.state(way::response).resets());
+}
+
 BOOST_AUTO_TEST_CASE(a_drain_leaves_a_connection_that_closes_alone) {
     plugin_under_test plugin("drain: close");
     auto x = opened(plugin);

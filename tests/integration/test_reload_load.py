@@ -1,6 +1,7 @@
-"""Reloads under load: F24. Kept and new connections, HTTP/2, a long download; many routes."""
+"""Reloads under load: F24. Kept and new connections, HTTP/2, WebSockets, a long download; many routes."""
 import hashlib
 import os
+import select
 import socket
 import sys
 import threading
@@ -15,14 +16,31 @@ from rig.pkrig import SLOW, Origin, Proxy, fd_count, rss_bytes  # noqa: E402
 from test_reload import FORWARD, SAY, Keeper  # noqa: E402
 
 
+def under_load(origin, echo, i):
+    """With a route for WebSockets, whose options change with each reload."""
+    live = f"""
+upstreams:
+  live: {{ endpoints: [ "127.0.0.1:{echo}" ] }}"""
+    route = f"""
+routes:
+  - match: {{ path: /live }}
+    upgrade: [ websocket: {{ idle: {i}h }} ]
+    forward: live"""
+    text = FORWARD.format(origin, origin, i)
+    return text.replace("\nupstreams:", live).replace("\nroutes:", route)
+
+
 class UnderLoad(unittest.TestCase):
     def test_nothing_is_lost_in_50_reloads(self):  # F24
-        """Kept and new connections, HTTP/2, a long download; memory and descriptors stay flat."""
+        """Kept and new connections, HTTP/2, open WebSockets that echo, a long download; memory and descriptors stay flat."""
         fewer = sanitized.skips("test_reload_load.memory")
         rounds = 10 if fewer else 50
         with Origin() as origin:
-            config = lambda i: FORWARD.format(origin.port, origin.port, i)
+            echo = Echo()
+            self.addCleanup(echo.close)
+            config = lambda i: under_load(origin.port, echo.port, i)
             with Proxy(config(1), workers=2) as proxy:
+                sockets = WebSockets(proxy.port(), 200)
                 download = Download(proxy.port())
                 stream = Http2(proxy.port())
                 plan = loss_client.Plan(port=proxy.port(), seconds=rounds * 0.12 + 2, rate=400)
@@ -42,11 +60,16 @@ class UnderLoad(unittest.TestCase):
                 self.assertGreater(results[0]["sent"], 100 * rounds * 0.12)
                 self.assertEqual(download.finish(), Download.right)
                 self.assertGreater(stream.finish(), rounds)
+                messages = sockets.finish()
+                self.assertGreater(messages, 20 * rounds)
                 early, late = used[rounds // 5], used[-1]
                 if not fewer:
                     self.assertLess(late[0], early[0] * 1.15 + (2 << 20), used)
                 self.assertLessEqual(late[1], early[1] + 16, used)
                 print(f"reloads took {sorted(took)} ms; memory {early[0]} then {late[0]}")
+                print(
+                    f"{results[0]['sent']} requests, {messages} messages on 200 WebSockets, 0 lost"
+                )
 
     def test_many_routes_are_swapped_quickly(self):  # F24
         """The workers' part of it: no request waits for the 1,000 routes."""
@@ -103,6 +126,89 @@ class Download(threading.Thread):
         self.join()
         self.sock.close()
         return self.hash.hexdigest()
+
+
+class Echo(threading.Thread):
+    """An origin of WebSockets: each message goes back as it came, unmasked, since its mask is zeros."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port, self.open, self.over = self.listener.getsockname()[1], {}, False
+        self.start()
+
+    def run(self):
+        poll = select.poll()
+        poll.register(self.listener, select.POLLIN)
+        while not self.over:
+            for fd, _ in poll.poll(100):
+                if fd == self.listener.fileno():
+                    sock, _ = self.listener.accept()
+                    self.open[sock.fileno()] = sock
+                    poll.register(sock, select.POLLIN)
+                elif not self.answer(self.open[fd]):
+                    poll.unregister(fd)
+                    self.open.pop(fd).close()
+
+    @staticmethod
+    def answer(sock):
+        data = sock.recv(4096)
+        if data.startswith(b"GET "):
+            sock.sendall(
+                b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+            )
+        elif data:
+            sock.sendall(bytes([data[0], data[1] & 0x7F]) + data[6:])
+        return bool(data)
+
+    def close(self):
+        self.over = True
+        self.join()
+        for sock in (self.listener, *self.open.values()):
+            sock.close()
+
+
+class WebSockets(threading.Thread):
+    """So many that stay open, one message and its echo after the other on each in turn."""
+
+    def __init__(self, port, count):
+        super().__init__()
+        self.socks, self.done, self.lost, self.over = [], 0, 0, threading.Event()
+        for _ in range(count):
+            sock = socket.create_connection(("127.0.0.1", port), 10 * SLOW)
+            sock.sendall(
+                b"GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += sock.recv(4096)
+            if b" 101 " not in head:
+                raise AssertionError(head)
+            self.socks.append(sock)
+        self.start()
+
+    def run(self):
+        while not self.over.is_set():
+            for sock in self.socks:
+                text = b"%08d" % self.done
+                try:
+                    sock.sendall(b"\x81\x88\0\0\0\0" + text)
+                    right = sock.recv(100) == b"\x81\x08" + text
+                except OSError:
+                    right = False
+                self.done += right
+                self.lost += not right
+            time.sleep(0.005)
+
+    def finish(self):
+        """How many messages came back; -1: one did not."""
+        self.over.set()
+        self.join()
+        for sock in self.socks:
+            sock.close()
+        return -1 if self.lost else self.done
 
 
 class Http2(threading.Thread):

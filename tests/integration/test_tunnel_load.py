@@ -196,6 +196,7 @@ class Tunnels(unittest.TestCase):
         self.start()
         client, origin = self.open()
         self.proxy.signal(signal.SIGTERM)
+        self.proxy.wait_log("draining")  # Else the two signals may be one.
         client.sendall(b"still here")
         self.assertEqual(origin.recv(100), b"still here")
         self.proxy.signal(signal.SIGTERM)

@@ -9,7 +9,8 @@
 //     void    on_drained(stream&, direction)
 //     verdict on_resumed(stream&, direction)          its verdict stands for the hook's that waited
 //     void    on_limit(stream&, uint32_t which)       PK_TUNNEL_...: 5 s for a goodbye
-//     void    on_drain(stream&, uint64_t deadline_ns) a goodbye, now or when it is convenient
+//     void    on_drain(stream&, uint64_t deadline_ns) a goodbye, now or when it is convenient; 0: a
+//                                                     reload has left it behind
 //     void    on_stream_end(stream&, uint32_t cause)
 // What is looked at and for how long it may last is set in on_accepted: services/tunnel.hpp.
 

@@ -102,7 +102,8 @@ typedef struct pk_stream_api {
     uint32_t size;
     uint32_t reserved;
 
-    /* The canonical request. The pointer lives as long as the handle, its views until set_part. */
+    /* The canonical request. The pointer lives as long as the handle, its views until set_part, or
+     * a tunnel begins (tunnel.h), as do those of fields. */
     const pk_request* (*request)(struct pk_stream* s);
 
     /* All fields of one kind, in order. Valid until one of that kind is changed. Names are not

@@ -12,6 +12,10 @@
  * called. What the client sends between its request and the 101 is held, and is the first data of
  * the tunnel; without a 101 it was never a part of one.
  *
+ * With the tunnel the heads give their memory back: views of the request, of fields and of
+ * variables that were taken in judge or accepted, or by a filter, do not live on. Asked for again
+ * they are all there. What allocate gave, and what was retained, stays.
+ *
  * The kernel moves the bytes, with back-pressure, whatever the tunnel looks at. Without interest
  * and without a transport it moves them from socket to socket without a copy.
  */
@@ -66,8 +70,11 @@ typedef struct pk_tunnel {
     /* A limit ran out, which is PK_TUNNEL_.... It may emit a goodbye and finish. After 5 s the
      * kernel ends what is left, at once when the hook is null. Called once for each. */
     void (*limit)(pk_stream* s, uint32_t which);
-    /* The process goes; at a reload the tunnel goes on with its instance, untold. It may do so
-     * until `deadline_ns` from now (0: no limit but its own); a goodbye as above. Once. */
+    /* The process goes, in `deadline_ns` from now. Or a reload leaves the tunnel behind, and that
+     * is 0: it goes on with its instance for as long as it likes, but its route, its listener or
+     * that very instance (its options have changed) is in the config no more, so that a new
+     * connection would be served otherwise. A goodbye as above. Once for each; not at other
+     * reloads. */
     void (*drain)(pk_stream* s, uint64_t deadline_ns);
     void (*stream_end)(pk_stream* s, uint32_t cause);
 } pk_tunnel;

@@ -18,7 +18,7 @@ typedef struct pk_variables {
      * the record's. PK_NOT_FOUND: no such variable (report it at the option's node). */
     pk_status (*resolve)(const pk_host* host, pk_str name, uint32_t* variable);
     /* [worker] Its value now; size 0 and PK_NOT_FOUND when it has none. Lives as long as the
-     * stream. */
+     * stream, or until a tunnel begins on it. */
     pk_status (*get)(pk_stream* s, uint32_t variable, pk_str* value);
 } pk_variables;
 
