@@ -1,4 +1,5 @@
-"""A warm request takes nothing from the heap: forwarded, balanced, logged, with a body or without."""
+"""A warm request takes nothing from the heap: forwarded, balanced, logged, with a body or without; nor does a message of
+a WebSocket."""
 import os
 import socket
 import sys
@@ -7,9 +8,11 @@ import threading
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.counted import Counter  # noqa: E402
 from rig.pkrig import Origin  # noqa: E402
+from test_reload_load import Echo, WebSockets  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -94,6 +97,27 @@ class Allocations(unittest.TestCase):
         burst = self.counted(GET.replace(b"1000", b"30000000"), 1, splice_pause=1000)["burst"]
         self.assertGreater(burst, 1 << 20)
         self.assertLessEqual(burst, 2 * 2 * ((1 << 20) + (256 << 10)))
+
+    def test_a_message_of_a_websocket_takes_nothing_and_is_not_spliced(self):
+        echo = Echo()
+        self.addCleanup(echo.close)
+        for options in ("", ": { message_size: 1KiB }"):  # Nobody looks; its frames are followed.
+            with self.subTest(options):
+                config = CONFIG.replace("filters: [ forwarded ]", "upgrade: [ websocket@ ]")
+                config = config.format(port=echo.port).replace("@", options)
+                used = {
+                    rounds: self.counter.run(config, lambda port: self.messages(port, rounds))
+                    for rounds in (200, 1200)
+                }
+                more = int(used[1200]["allocations"]) - int(used[200]["allocations"])
+                self.assertLess(more / 1000, 0.02)
+                self.assertEqual(int(used[1200]["splices"]), 0)
+
+    def messages(self, port, rounds):
+        sockets = WebSockets(port, 1, pause=0)
+        while sockets.done < rounds and not sockets.lost:
+            sockets.over.wait(0.001)
+        self.assertGreaterEqual(sockets.finish(), rounds)
 
     def test_the_counter_counts(self):
         self.assertGreater(self.counted(GET, 1)["allocations"], 100)

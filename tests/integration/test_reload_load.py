@@ -172,8 +172,9 @@ class Echo(threading.Thread):
 class WebSockets(threading.Thread):
     """So many that stay open, one message and its echo after the other on each in turn."""
 
-    def __init__(self, port, count):
+    def __init__(self, port, count, pause=0.005):
         super().__init__()
+        self.pause = pause
         self.socks, self.done, self.lost, self.over = [], 0, 0, threading.Event()
         for _ in range(count):
             sock = socket.create_connection(("127.0.0.1", port), 10 * SLOW)
@@ -200,7 +201,7 @@ class WebSockets(threading.Thread):
                     right = False
                 self.done += right
                 self.lost += not right
-            time.sleep(0.005)
+            time.sleep(self.pause)
 
     def finish(self):
         """How many messages came back; -1: one did not."""
