@@ -184,6 +184,18 @@ class Bridge(unittest.TestCase):
         line = self.last_line(lambda: self.assertEqual(self.proxy.wait_exit(), 0))
         self.assertEqual(line["end_reason"], "complete")
 
+    def test_a_reload_that_changes_its_options_tells_it(self):  # F24
+        self.connect()
+        sock = self.accept()
+        port = self.listener.getsockname()[1]
+        self.assertIn("reloaded in", self.proxy.reload(CONFIG.format(port=port) + "\n"))
+        self.client.send(frame(DATA, 0, 1, masked(b"still here")))
+        self.assertEqual(sock.recv(100), masked(b"still here"))
+        other = CONFIG.format(port=port).replace("drain: close", "drain: close, idle: 1h")
+        self.assertIn("reloaded in", self.proxy.reload(other))
+        self.body(b"\x88\x02\x03\xf4")
+        self.assertFalse([f for f in self.client.frames if f[0] == GOAWAY])
+
 
 if __name__ == "__main__":
     unittest.main()
