@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -175,6 +176,26 @@ class Tunnels(unittest.TestCase):
         for line in self.logged():
             self.assertEqual(line["end_reason"], "complete")
             self.assertEqual(line["notes"], {"burrow.drain": "in time"})
+
+    def test_one_that_a_reload_left_behind_is_told_of_the_stop_too(self):
+        """F24, F27"""
+        self.start()
+        client, origin = self.open("look")
+        config = CONFIG.format(port=self.listener.getsockname()[1])
+        self.assertIn("reloaded in", self.proxy.reload(config + "\n"))
+        gone = config.replace("path: /", "path: /elsewhere")
+        self.assertIn("reloaded in", self.proxy.reload(gone))
+        self.assertIn("reloaded in", self.proxy.reload(gone + "\n"))
+        client.sendall(b"still here")
+        self.assertEqual(origin.recv(100), b"still here")
+        self.proxy.signal(signal.SIGTERM)
+        self.proxy.wait_log("draining")
+        client.close()
+        self.assertEqual(origin.recv(100), b"")
+        origin.close()
+        self.assertEqual(self.proxy.wait_exit(), 0)
+        lines = (self.proxy.dir / "access.log").read_text()
+        self.assertEqual(re.findall('"burrow.drain": ?"([a-z ]+)"', lines), ["at once", "in time"])
 
     def test_a_tunnel_that_opens_during_a_stop_is_told_at_once(self):
         """F27"""
