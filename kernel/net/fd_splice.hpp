@@ -1,4 +1,4 @@
-// Moves bytes of unknown number from one socket to another by splice(2), without copying them.
+// Moves bytes from one socket to another by splice(2), without copying them.
 //
 // It holds a pipe from begin to end; whoever uses it ends it when the source falls silent, so that
 // what idles holds none. One worker's.
@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "kernel/net/pipe_pool.hpp"
 
@@ -22,6 +23,7 @@ public:
         waits_source,  // The pipe is empty.
         waits_sink,
         more,    // Neither waits.
+        done,    // All that were to be moved are.
         ended,   // FIN of the source; the pipe is empty.
         failed,  // The source's error.
     };
@@ -30,7 +32,15 @@ public:
     // False: copy.
     bool begin(pipe_pool& pipes) { return pipe_.begin(pipes); }
     // `moved`: bytes that reached `to`. Its errors look like waiting: they show as its events.
-    outcome pump(int from, int to, std::uint64_t& moved) noexcept;
+    // `left`: how many may come from `from`, less what has.
+    outcome pump(int from, int to, std::uint64_t& moved, std::uint64_t& left) noexcept;
+    // Without an end that is known before.
+    outcome pump(int from, int to, std::uint64_t& moved) noexcept {
+        std::uint64_t left = std::numeric_limits<std::uint64_t>::max();
+        return pump(from, to, moved, left);
+    }
+    // Bytes have left their source that its sink has not taken.
+    bool holds() const noexcept { return pipe_.held > 0; }
     // What is in the pipe is lost.
     void end() noexcept { pipe_.end(); }
 

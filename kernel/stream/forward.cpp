@@ -200,6 +200,12 @@ void forward::replay_broken() {
     stream_.local_error(503, {PK_END_LIMIT, "spill_failed"}, "proxy_internal_error");
 }
 
+int forward::body_sink() noexcept {
+    if (!running_ || !conn_ || !connected_ || chunked_) return -1;
+    if (!ask_ || ask_->replay.whole() || resends() || !ask_->waiting.empty()) return -1;
+    return conn_->body_sink();
+}
+
 void forward::request_end() {
     if (!running_) return;
     ended_ = true;

@@ -15,6 +15,7 @@
 #include "kernel/base/scratch.hpp"
 #include "kernel/http/framing.hpp"
 #include "kernel/net/fd_splice.hpp"
+#include "kernel/net/socket.hpp"
 #include "kernel/net/timer.hpp"
 #include "kernel/stream/splicer.hpp"
 #include "kernel/stream/spool.hpp"
@@ -66,6 +67,10 @@ public:
     // Where the client's side can be spliced to, or -1; and that it takes no more now.
     int splice_sink() const noexcept { return conn_ ? conn_->splice_sink() : -1; }
     void sink_waits() { conn_->sink_waits(); }
+    // The same for the body of a request, when all before it has been written.
+    int body_sink() noexcept;
+    void body_spliced() noexcept { body_began_ = got_continue_ = true; }
+    void body_pauses() noexcept { net::push(conn_->fd()); }
     // Ends it without a word to the stream: the client is gone, or was answered otherwise.
     void cancel(bool with_reset = false) noexcept;
     void reset() noexcept;

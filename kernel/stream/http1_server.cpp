@@ -92,6 +92,10 @@ void http1_server::proceed() {
             need_more_ = !take_head();
         } else if (phase_ == phase::body) {
             if (!stream_->wants_request()) break;
+            if (splices_body()) {
+                if (!pump_body()) break;
+                continue;
+            }
             if ((in_.empty() || need_more_) && !fill()) break;
             need_more_ = !take_body();
         } else if (phase_ != phase::tunnel || !take_tunnel()) {
@@ -352,6 +356,7 @@ void http1_server::end_stream(base::end_reason why) {
 void http1_server::linger() {
     if (!watch()) return;
     phase_ = phase::lingering;
+    splice_.end();
     in_.release();
     lingered_ = 0;
     readable_ = true;
@@ -442,7 +447,7 @@ void http1_server::read_expired() {
         case reading::body: {
             const auto window = stream_->body_stall();
             const auto least = least_in(window);
-            const bool ours = !stream_->wants_request();
+            const bool ours = splice_.holds() || !stream_->wants_request();
             if (ours || window_in_ > least) {
                 window_in_ = 0;
                 return time_reading(reading::body, window);

@@ -26,6 +26,7 @@ namespace pkernel::stream {
 class http1_server final : public client_connection, private net::deferred, private downstream {
 public:
     static constexpr std::size_t linger_bytes_max = 64 * 1024;
+    static constexpr std::uint64_t splice_body_min = 32 * 1024;
     // A client that has closed its side, while its response is under way and silent: gone after
     // this long.
     static constexpr net::nanoseconds gone_after = std::chrono::milliseconds(800);
@@ -81,6 +82,8 @@ private:
     bool take_body();
     void begin_tunnel();
     bool take_tunnel();
+    bool splices_body();
+    bool pump_body();
     bool splices_tunnel();
     void pump_tunnel();
     void tunnel_writes();
@@ -150,7 +153,7 @@ private:
     std::uint64_t lingered_ = 0;
     std::int64_t response_left_ = -1;  // Of a response with a length.
     std::uint64_t requests_ = 0;
-    net::fd_splice splice_;  // Of a tunnel's client to its origin.
+    net::fd_splice splice_;  // Of a body, or a tunnel's client, to the origin.
     int splice_to_ = -1;
     net::late_watch late_;
     net::timer read_timer_;

@@ -390,6 +390,16 @@ bool stream::wants_request() noexcept {
     return false;
 }
 
+int stream::body_sink() noexcept {
+    const bool alone = forwarding_ && !request_.first && request_.tail.empty() && !tunnel_slot_;
+    return alone && !ended_ && !request_closed_ ? forward_.body_sink() : -1;
+}
+
+void stream::body_spliced(std::uint64_t bytes) noexcept {
+    request_bytes_ += bytes;
+    forward_.body_spliced();
+}
+
 void stream::response_drained() {
     if (!ended_ && !runs_freely(response_)) advance();
 }

@@ -101,6 +101,11 @@ public:
     // The client's side of it by splice: the fd to splice to, or -1; bytes that went there; that it
     // takes no more now, after which resume_request follows.
     int splice_sink() const noexcept;
+    // The same of a body whose length is known, that nobody looks at or keeps; that nothing more of
+    // it is there for now.
+    int body_sink() noexcept;
+    void body_spliced(std::uint64_t bytes) noexcept;
+    void body_pauses() noexcept { forward_.body_pauses(); }
     void request_spliced(std::uint64_t bytes) noexcept;
     void sink_waits();
     // The process goes, in `left`, or its listener has (0: when the tunnel likes).

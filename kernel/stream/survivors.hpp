@@ -30,7 +30,7 @@ public:
 private:
     void index() {
         for (const auto& i : next_.instances) instances_.push_back(i.get());
-        for (const auto& r : next_.routes) routes_.push_back(r->label);
+        for (const auto& r : *next_.routes) routes_.push_back(r->label);
         std::sort(instances_.begin(), instances_.end(), std::less<>());
         std::sort(routes_.begin(), routes_.end());
     }

@@ -180,6 +180,9 @@ public:
         const bool free = out_.empty() && writable_ && !request_ended_;
         return phase_ == phase::tunnel && free ? wire_.plain_to_write() : -1;
     }
+    // Of a request's body: writes what is queued before it, which waits for company, and says where
+    // the rest can be spliced to; -1: send it.
+    int body_sink() noexcept;
     int fd() const noexcept { return wire_.fd(); }
     // As far as is known: something may wait in the socket.
     bool readable() const noexcept { return readable_; }

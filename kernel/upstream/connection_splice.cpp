@@ -1,4 +1,4 @@
-// The part of a connection that moves a body past itself by splice(2).
+// The part of a connection that moves bodies past itself by splice(2).
 
 #include <fcntl.h>
 
@@ -33,6 +33,18 @@ std::int64_t connection::splice_into(int pipe, std::size_t most) {
     }
     fail(n == 0 ? failure_kind::closed : failure_kind::reset);
     return -1;
+}
+
+int connection::body_sink() noexcept {
+    if (!reads() || request_ended_ || write_failed_ || phase_ == phase::tunnel) return -1;
+    if (wire_.plain_to_write() < 0) return -1;
+    while (!out_.empty() && writable_) {
+        const auto r = wire_.send(out_, true);
+        if (r.status == net::io_status::would_block) writable_ = false;
+        if (r.status != net::io_status::done) return -1;  // An error shows again.
+    }
+    wrote_ = true;
+    return out_.empty() && writable_ ? wire_.plain_to_write() : -1;
 }
 
 // What has come by now is moved at once, and what comes later, too. The silence began when the

@@ -91,6 +91,11 @@ class Allocations(unittest.TestCase):
         self.assertGreater(self.counted(GET.replace(b"1000", b"4000000"), 2)["splices"], 20)
         self.assertEqual(self.counted(GET, 2)["splices"], 0)
 
+    def test_a_long_upload_goes_by_splice_and_a_short_one_does_not(self):
+        long = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n" + b"x" * 4000000
+        self.assertGreater(self.counted(long, 1)["splices"], 20)
+        self.assertEqual(self.counted(POST, 2)["splices"], 0)
+
     def test_a_long_body_leaves_the_others_their_turn(self):
         """However fast both its peers are: 1 MiB and a pipe's fill for an event, and as much for what
         was put off in the same turn. A byte counts twice: into the pipe, and out of it."""
