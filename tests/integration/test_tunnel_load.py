@@ -37,6 +37,7 @@ class Tunnels(unittest.TestCase):
     def setUp(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(self.listener.close)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MIB)
         self.plugins = tempfile.TemporaryDirectory(prefix="pkrig-plugins-")
         self.addCleanup(self.plugins.cleanup)
         for file in (
@@ -53,8 +54,12 @@ class Tunnels(unittest.TestCase):
 
     def open(self, asks="", before_101=lambda: None):
         """(client, origin), both inside the tunnel."""
-        client = socket.create_connection(("127.0.0.1", self.proxy.port()), 20 * SLOW)
+        client = socket.socket()
         self.addCleanup(client.close)
+        client.settimeout(20 * SLOW)
+        # As the system likes it could take in 32 MiB by itself.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MIB)
+        client.connect(("127.0.0.1", self.proxy.port()))
         client.sendall(
             f"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: burrow\r\nConnection: Upgrade\r\n"
             f"X-Burrow: {asks}\r\n\r\n".encode()
