@@ -46,9 +46,18 @@ channel::channel(const channel_settings& conf)
     options.ednspsz = udp_bytes_max;
     options.sock_state_cb = &state_changed;
     options.sock_state_cb_data = this;
-    const int status = ares_init_options(&raw_, &options,
-                                         ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                                             ARES_OPT_EDNSPSZ | ARES_OPT_SOCK_STATE_CB);
+    int given = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
+                ARES_OPT_SOCK_STATE_CB;
+    // Of c-ares since 1.20: each query from a port of its own; no memory beside ours.
+#ifdef ARES_OPT_UDP_MAX_QUERIES
+    options.udp_max_queries = 1;
+    given |= ARES_OPT_UDP_MAX_QUERIES;
+#endif
+#ifdef ARES_OPT_QUERY_CACHE
+    options.qcache_max_ttl = 0;
+    given |= ARES_OPT_QUERY_CACHE;
+#endif
+    const int status = ares_init_options(&raw_, &options, given);
     if (status != ARES_SUCCESS) refuse("c-ares does not start", status);
     if (from_file_) return;
     const int taken = ares_set_servers_ports_csv(raw_, conf.servers.c_str());

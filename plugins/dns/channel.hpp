@@ -2,6 +2,7 @@
 
 #pragma once
 
+#define CARES_NO_DEPRECATED  // What Debian 12 has, later versions would warn of.
 #include <ares.h>
 #include <poll.h>
 

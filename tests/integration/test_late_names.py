@@ -97,7 +97,7 @@ class LateNames(unittest.TestCase):
         ) as other:
             self.liar.zone["app.test"] = good("127.0.0.2")
             with Proxy(config(f"app.test:{origin.port}")) as proxy:
-                self.assertEqual(status(proxy), 200)
+                self.until_served(proxy, 5)
                 self.liar.zone["app.test"] = nxdomain
                 again = config(f"app.test:{origin.port}", more="retry_budget: 10,")
                 self.assertIn("reloaded in", proxy.reload(again))
@@ -105,6 +105,7 @@ class LateNames(unittest.TestCase):
                 self.liar.zone["app.test"] = good("127.0.0.3")
                 before = origin.counts["/ok"]
                 self.assertIn("reloaded in", proxy.reload(config(f"app.test:{origin.port}")))
+                proxy.wait_log("new: .* at 127.0.0.3", 5 * SLOW)
                 self.assertEqual(status(proxy), 200)  # On no connection to where it was.
                 self.assertEqual(origin.counts["/ok"], before)
                 self.assertEqual(other.counts["/ok"], 1)
@@ -117,7 +118,7 @@ class LateNames(unittest.TestCase):
         )
         with Origin(host="127.0.0.2") as origin:
             with Proxy(config(f"app.test:{origin.port}", more=more)) as proxy:
-                self.assertEqual(status(proxy), 200)
+                self.until_served(proxy, 5)
                 at = rf"at \[::1\]:{origin.port} 127.0.0.2:{origin.port} 127.0.0.3:{origin.port}"
                 proxy.wait_log(at)
 
@@ -128,6 +129,20 @@ class LateNames(unittest.TestCase):
             with Proxy(config(f"app.test:{origin.port}", more=more)) as proxy:
                 proxy.wait_log(rf"has 1 endpoint; new: 127.0.0.2:{origin.port}$")
                 self.assertEqual(status(proxy), 200)
+
+    def test_other_servers_in_the_systems_file(self):
+        """F45, of `dns`: a machine that gets its name servers after the proxy has started."""
+        file = Path(folder.name) / "resolv.conf"
+        self.addCleanup(file.write_text, file.read_text())
+        file.write_text("nameserver 127.0.0.9\n")
+        self.liar.zone["app.test"] = good("127.0.0.2")
+        more = "balancer: round_robin, discovery: { dns: { allow_local: true, timeout: 100ms } },"
+        with Origin(host="127.0.0.2") as origin:
+            with Proxy(config(f"app.test:{origin.port}", more=more)) as proxy:
+                proxy.wait_log("cannot be reached")
+                self.assertEqual(status(proxy), 503)
+                file.write_text("nameserver 127.0.0.1\n")
+                self.until_served(proxy, 10)
 
     def test_validate_asks_nobody(self):
         with tempfile.TemporaryDirectory() as place:
