@@ -459,7 +459,7 @@ std::shared_ptr<const stream::generation> with_new_endpoints(const stream::gener
             *next = from;
         }
         next->upstreams[i] = std::move(changed);
-        base::log(base::log_level::info, said);
+        if (!said.empty()) base::log(base::log_level::info, said);
     }
     return next;
 }

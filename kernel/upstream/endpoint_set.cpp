@@ -153,9 +153,11 @@ std::shared_ptr<upstream> with_new_endpoints(const upstream& from, std::string& 
     add_all(*u, std::move(places), &from, true);
     publish(*u);
     for (const auto& source : from.health) add_health_source(*u, source->instance);
-    said = "upstream '" + u->name + "' has " + std::to_string(u->endpoints.size()) +
-           (u->endpoints.size() == 1 ? " endpoint" : " endpoints") + difference("new:", *u, from) +
-           difference("gone:", from, *u);
+    const auto changes = difference("new:", *u, from) + difference("gone:", from, *u);
+    said.clear();
+    if (!changes.empty())
+        said = "upstream '" + u->name + "' has " + std::to_string(u->endpoints.size()) +
+               (u->endpoints.size() == 1 ? " endpoint" : " endpoints") + changes;
     return u;
 }
 

@@ -16,7 +16,8 @@ namespace pkernel::upstream {
 void add_endpoints(upstream& u, const upstream* before, bool same_sources);
 
 // The same upstream with what its feed knows now; null: that is what it has. `said` is a line for
-// the log: what came and what went. The generation that `from` is of must be kept by who uses it.
+// the log: what came and what went; empty where an address is of another name now. The generation
+// that `from` is of must be kept by who uses it.
 std::shared_ptr<upstream> with_new_endpoints(const upstream& from, std::string& said);
 
 }  // namespace pkernel::upstream

@@ -167,6 +167,10 @@ BOOST_AUTO_TEST_CASE(an_address_of_two_names_is_one_endpoint) {
     BOOST_TEST(b.feed->answered());
     b.renew();
     BOOST_TEST(b.names() == "10.0.0.1:80 10.0.0.2:80 10.0.0.3:80");
+    b.feed->found(0, {at(1)});  // Of the other name now: that is no news for anybody.
+    BOOST_TEST(b.renew());
+    BOOST_TEST(b.said == "");
+    BOOST_TEST(b.made->endpoints[1].of == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(one_endpoint_with_several_addresses_goes_by_the_name) {
