@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <string_view>
 #include <vector>
 
 namespace pkernel::upstream {
@@ -53,13 +52,10 @@ std::vector<place> places_of(const upstream& u, const upstream* before) {
         else if (before)
             add_as_before(at, i, *before, all);
     }
-    std::set<std::string_view> seen;
+    std::set<std::string> seen;
     std::vector<place> once;
     for (place& p : all)
-        if (!seen.contains(p.text)) {
-            once.push_back(std::move(p));
-            seen.insert(once.back().text);
-        }
+        if (seen.insert(p.text).second) once.push_back(std::move(p));
     return once;
 }
 

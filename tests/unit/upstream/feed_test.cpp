@@ -232,7 +232,6 @@ BOOST_AUTO_TEST_CASE(the_system_is_asked_until_it_knows) {
 
 BOOST_AUTO_TEST_CASE(a_closed_one_finds_nothing_any_more) {
     bench b(with({by_name("a")}));
-    b.feed->open();
     b.feed->close();
     b.feed->found(0, {at(1)});
     b.feed->failed(0, "why");
