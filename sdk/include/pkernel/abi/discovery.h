@@ -2,9 +2,9 @@
  * `discovery`), again and again.
  *
  * What was found stays in force until something else is found: a plugin that learns nothing says
- * so (`failed`) and takes nothing back. Endpoints that stay keep their connections, health, counts
- * and what balancers know of them; requests at those that go are finished there. The kernel logs
- * what came, what went, and each new reason of a failure. Finding may take as long as it likes: it
+ * so (`failed`) and takes nothing back. Endpoints that stay keep their connections, health and
+ * counts, balancers begin anew; requests at those that go are finished there. The kernel logs what
+ * came, what went, and each new reason of a failure. Finding may take as long as it likes: it
  * is no worker's business, so it runs on a thread of the plugin's own.
  */
 #ifndef PKERNEL_ABI_DISCOVERY_H
