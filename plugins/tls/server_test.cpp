@@ -182,6 +182,32 @@ BOOST_AUTO_TEST_CASE(in_1_3_who_resumes_gets_the_next_ticket) {
     }
 }
 
+// S24: it is not invited, and of what comes all the same nothing is taken for a request.
+BOOST_AUTO_TEST_CASE(early_data_is_refused_and_skipped) {
+    transport_under_test t(usual);
+    const peer::spec client{.sni = "a.test", .version = TLS1_3_VERSION};
+    const auto first = t.open();
+    peer p(first->peer_fd(), client);
+    BOOST_REQUIRE_EQUAL(shake(*first, p), PK_IO_DONE);
+    p.receive();
+    BOOST_REQUIRE(p.session() != nullptr);
+    BOOST_TEST(SSL_SESSION_get_max_early_data(p.session()) == 0u);
+    const session_copy s(p.session());
+    SSL_SESSION_set_max_early_data(s.get(), 1000);
+    peer::spec eager = client;
+    eager.session = s.get();
+    const auto next = t.open();
+    peer q(next->peer_fd(), eager);
+    std::size_t written = 0;
+    BOOST_REQUIRE_EQUAL(SSL_write_early_data(q.ssl(), "POST /pay", 9, &written), 1);
+    BOOST_REQUIRE_EQUAL(shake(*next, q), PK_IO_DONE);
+    BOOST_TEST(SSL_get_early_data_status(q.ssl()) == SSL_EARLY_DATA_REJECTED);
+    q.send("GET /");
+    std::string got;
+    next->read(got);
+    BOOST_TEST(got == "GET /");
+}
+
 BOOST_AUTO_TEST_CASE(a_ticket_does_not_stand_for_a_client_certificate) {
     transport_under_test t("certificates: [ {" + pair("a", a) + "}, {" + pair("w", wild) +
                            ", client_certificates: { ca: " + ca + " } } ]");
