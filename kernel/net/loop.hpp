@@ -28,8 +28,9 @@ enum io_event : std::uint32_t {
 
 class io_target {
 public:
-    // Called with io_event bits. The target may close its fd, but must not be destroyed before the
-    // batch of events ends: hand it to loop::retire.
+    // Called with io_event bits. The target may close its fd after loop::remove (a child that is
+    // being forked may hold it a moment longer, and epoll knows it until then), but must not be
+    // destroyed before the batch of events ends: hand it to loop::retire.
     virtual void on_io(std::uint32_t events) = 0;
 
 protected:

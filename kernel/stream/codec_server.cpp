@@ -404,6 +404,7 @@ void codec_server::close(base::end_reason why, bool with_reset) {
     if (opened_) call([&](const pk_codec& h) { h.closed(this); });
     out_.clear();
     in_.release();
+    context_.loop.remove(from_.wire.fd());
     from_.wire.close(with_reset);
     base::list_hook<client_connection>::unlink();
     keeper_.connection_closed(*this);

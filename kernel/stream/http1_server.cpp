@@ -374,6 +374,7 @@ void http1_server::close(bool with_reset) {
     read_timer_.cancel();
     write_timer_.cancel();
     deferred::unlink();
+    if (!late_.pending()) context_.loop.remove(wire_.fd());
     late_.unlink();
     splice_.end();
     out_.clear();

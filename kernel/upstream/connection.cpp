@@ -424,6 +424,7 @@ void connection::abandon(bool with_reset) noexcept {
     timer_.cancel();
     end_race();
     out_.clear();
+    if (wire_.open()) loop_.remove(wire_.fd());
     wire_.close(with_reset);
     deferred::unlink();
     loop_.retire(this);

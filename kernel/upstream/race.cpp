@@ -40,7 +40,10 @@ bool race::start() {
 void race::end() noexcept {
     over_ = true;
     timer_.cancel();
-    for (lane& each : lanes_) each.fd = {};
+    for (lane& each : lanes_) {
+        if (each.fd) loop_.remove(each.fd.get());
+        each.fd = {};
+    }
 }
 
 race::lane* race::free_lane() noexcept {
@@ -85,6 +88,7 @@ void race::heard(lane& from, std::uint32_t events) {
     if (over_ || !from.fd) return;
     if (const int why = net::connect_error(from.fd.get()); why != 0) {
         error_ = why;
+        loop_.remove(from.fd.get());
         from.fd = {};
         --running_;
         if (begin_next()) return;
