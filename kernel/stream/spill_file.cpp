@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,19 +32,6 @@ int open_nameless(const std::string& directory) noexcept {
     const int named = ::mkostemp(name.data(), O_CLOEXEC);  // Mode 0600.
     if (named >= 0) ::unlink(name.c_str());
     return named;
-}
-
-// [pool] All of it, or errno.
-template <class Call>
-int all_of(std::size_t size, Call&& call) noexcept {
-    for (std::size_t done = 0; done < size;) {
-        const auto n = call(done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return errno;
-        if (n == 0) return EIO;  // Shorter than what was written.
-        done += static_cast<std::size_t>(n);
-    }
-    return 0;
 }
 
 struct closing {
@@ -82,28 +70,43 @@ bool spill_file::reserve(std::uint64_t bytes) noexcept {
     return true;
 }
 
-// What run touches is its own: the buffer's bytes, and the file's descriptor.
+// What run touches is the file's descriptor and the bytes; blocks are counted by the worker alone.
 struct spill_op::job {
     spill_op* owner = nullptr;  // Null: nobody waits.
     std::shared_ptr<spill_file> file;
-    base::block_ref buffer;
-    char* bytes = nullptr;
-    std::size_t size = 0;
+    base::slice pieces[pieces_max];  // What is written, or the place for what is read.
+    iovec bytes[pieces_max];
+    int count = 0;
     std::uint64_t offset = 0;
     bool writes = false;
     int error = 0;
 
+    void add(base::slice s) noexcept {
+        bytes[count] = {const_cast<char*>(s.data()), s.size()};
+        pieces[count++] = std::move(s);
+    }
     void run() noexcept {
         int& fd = file->fd_;
-        if (writes && fd < 0 && (fd = open_nameless(file->conf_.directory)) < 0) {
-            error = errno;
-            return;
+        if (writes && fd < 0) fd = open_nameless(file->conf_.directory);
+        error = writes && fd < 0 ? errno : move(fd);
+    }
+    // All of it, or an errno.
+    int move(int fd) noexcept {
+        for (iovec* at = bytes; at != bytes + count;) {
+            const int left = static_cast<int>(bytes + count - at);
+            auto n = writes ? ::pwritev(fd, at, left, static_cast<off_t>(offset))
+                            : ::preadv(fd, at, left, static_cast<off_t>(offset));
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) return errno;
+            if (n == 0) return EIO;  // Shorter than what was written.
+            offset += static_cast<std::uint64_t>(n);
+            for (; at != bytes + count && n >= static_cast<ssize_t>(at->iov_len); ++at)
+                n -= static_cast<ssize_t>(at->iov_len);
+            if (at == bytes + count) break;
+            at->iov_base = static_cast<char*>(at->iov_base) + n;
+            at->iov_len -= static_cast<std::size_t>(n);
         }
-        error = all_of(size, [&](std::size_t done) {
-            const auto at = static_cast<off_t>(offset + done);
-            return writes ? ::pwrite(fd, bytes + done, size - done, at)
-                          : ::pread(fd, bytes + done, size - done, at);
-        });
+        return 0;
     }
     static void end(void* arg) {
         const std::unique_ptr<job> done(static_cast<job*>(arg));
@@ -117,32 +120,37 @@ spill_op::spill_op(context& c, callback done, void* owner) noexcept
       owner_(owner),
       patience_([](void* self) { static_cast<spill_op*>(self)->give_up(); }, this) {}
 
-std::size_t spill_op::write(const std::shared_ptr<spill_file>& to, std::uint64_t offset,
-                            const base::slice_queue& from, base::block_account* whose) {
+std::size_t spill_op::size_of_write(const base::slice_queue& from) noexcept {
+    std::size_t size = 0, pieces = 0;
+    for (const base::slice* s = from.begin(); s != from.begin() + from.count(); ++s) {
+        if (pieces++ == pieces_max || (size > 0 && size + s->size() > bytes_max)) break;
+        size += s->size();
+    }
+    return size;
+}
+
+bool spill_op::write(const std::shared_ptr<spill_file>& to, std::uint64_t offset,
+                     const base::slice_queue& from) {
     auto made = std::make_unique<job>();
     made->file = to;
-    made->buffer = base::block_ref::adopt(context_.blocks.take_large(whose));
-    made->bytes = made->buffer->data();
     made->offset = offset;
     made->writes = true;
-    for (const base::slice* s = from.begin(); s != from.begin() + from.count(); ++s) {
-        const auto n = std::min<std::size_t>(s->size(), made->buffer->capacity - made->size);
-        std::memcpy(made->bytes + made->size, s->data(), n);
-        made->size += n;
-        if (n < s->size()) break;
-    }
-    const auto size = made->size;
-    return begin(std::move(made)) ? size : 0;
+    auto left = size_of_write(from);
+    for (const base::slice* s = from.begin(); left > 0; left -= s->size(), ++s) made->add(*s);
+    return begin(std::move(made));
 }
 
 bool spill_op::read(const std::shared_ptr<spill_file>& from, std::uint64_t offset,
                     std::uint64_t bytes, base::block_account* whose) {
+    auto& blocks = context_.blocks;
+    const bool roomy = !whose || whose->has_room(base::block_pool::large_size);
+    const auto place =
+        base::block_ref::adopt(roomy ? blocks.take_large(whose) : blocks.take_small(whose));
     auto made = std::make_unique<job>();
     made->file = from;
-    made->buffer = base::block_ref::adopt(context_.blocks.take_large(whose));
-    made->bytes = made->buffer->data();
     made->offset = offset;
-    made->size = std::min<std::uint64_t>(bytes, made->buffer->capacity);
+    made->add(
+        base::slice(place->data(), std::min<std::uint64_t>(bytes, place->capacity), place.get()));
     return begin(std::move(made));
 }
 
@@ -179,7 +187,7 @@ void spill_op::settle(job& done) {
                       ": a body is not kept",
                   disk_line);
     else if (!done.writes)
-        read_ = base::slice(done.bytes, done.size, done.buffer.get());
+        read_ = std::move(done.pieces[0]);
     done_(owner_);
 }
 

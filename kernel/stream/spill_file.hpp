@@ -1,10 +1,10 @@
 // A file without a name for what of a body does not fit into memory, and what is done with it.
 //
-// Workers never touch it: each open, write, read and close is a job of the offload pool, on a
-// buffer of the worker's that nobody else touches meanwhile. So a slow disk holds up only those
-// whose bytes it is to keep. The file is readable by the engine's user alone, has no name from its
-// first moment on (O_TMPFILE; where the file system has none, it is unlinked at once), and goes
-// with the last that holds it, also when the engine is killed.
+// Workers never touch it: each open, write, read and close is a job of the offload pool, on bytes
+// that stay as they are meanwhile. So a slow disk holds up only those whose bytes it is to keep.
+// The file is readable by the engine's user alone, has no name from its first moment on (O_TMPFILE;
+// where the file system has none, it is unlinked at once), and goes with the last that holds it,
+// also when the engine is killed.
 
 #pragma once
 
@@ -49,8 +49,9 @@ private:
 class spill_op {
 public:
     using callback = void (*)(void* owner);
-    // What a large block holds.
-    static constexpr std::size_t bytes_max = base::block_pool::large_size - sizeof(base::block);
+    // Of one write.
+    static constexpr std::size_t bytes_max = 128 * 1024;
+    static constexpr std::size_t pieces_max = 16;
     // A disk that takes longer has failed: ETIMEDOUT.
     static constexpr net::nanoseconds patience = std::chrono::seconds(30);
 
@@ -60,12 +61,15 @@ public:
     spill_op(const spill_op&) = delete;
     spill_op& operator=(const spill_op&) = delete;
 
-    // Requires !running(). Copies the first bytes of `from`, bytes_max at most, and begins
-    // to write them at `offset`. How many: the answer; 0: it could not begin, `done` is not
-    // called. The buffer is on `whose` account.
-    std::size_t write(const std::shared_ptr<spill_file>& to, std::uint64_t offset,
-                      const base::slice_queue& from, base::block_account* whose);
-    // The same for at most `bytes` of them that were written there, to be had by take().
+    // How many of its first bytes the next write takes: whole slices, one at least.
+    static std::size_t size_of_write(const base::slice_queue& from) noexcept;
+    // Requires !running(). Begins to write them at `offset`; they stay alive until it has ended,
+    // whatever becomes of this. Requires that each is in a block of the kernel's own, which nobody
+    // changes or takes back. False: it could not begin, `done` is not called.
+    bool write(const std::shared_ptr<spill_file>& to, std::uint64_t offset,
+               const base::slice_queue& from);
+    // The same for at most `bytes` of what was written there, to be had by take(): as many as a
+    // block holds, a small one where `whose` account has no room for a large one.
     bool read(const std::shared_ptr<spill_file>& from, std::uint64_t offset, std::uint64_t bytes,
               base::block_account* whose);
 

@@ -53,20 +53,28 @@ void spool::take(const base::slice& data) {
         if (lost_ && !reading_) return;
         if (!lost_ && place_ == place::nowhere) place_ = place::memory;
     }
-    if (data.size() >= share_min)
-        kept_.push(data);
-    else
-        kept_.push(scratch_.copy(data.view()));
+    keep(data);
     write_on();
 }
 
+// What is a plugin's own or the stream's might go while it is written.
+void spool::keep(const base::slice& data) {
+    const base::block* owner = data.owner();
+    if (data.size() >= share_min && owner && !owner->lender) return kept_.push(data);
+    for (auto rest = data.view(); !rest.empty();) {
+        const auto piece = rest.substr(0, share_min);
+        kept_.push(scratch_.copy(piece));
+        rest.remove_prefix(piece.size());
+    }
+}
+
 void spool::write_on() {
-    if (lost_ || writer_.running() || kept_.empty() || !crowded(0)) return;
+    if (lost_ || writer_.running() || kept_.empty()) return;
+    if (!file_ && !crowded(0)) return;
     if (!file_) file_ = std::make_shared<spill_file>(context_, *bounds_.conf);
-    const auto most = std::min(kept_.bytes(), spill_op::bytes_max);
-    if (!file_->reserve(most)) return fail(place::no_disk);
-    writing_ = writer_.write(file_, file_bytes_, kept_, account_);
-    if (writing_ == 0) return fail(place::no_disk);
+    writing_ = spill_op::size_of_write(kept_);
+    if (!file_->reserve(writing_) || !writer_.write(file_, file_bytes_, kept_))
+        return fail(place::no_disk);
     place_ = place::file;
 }
 
@@ -83,10 +91,8 @@ void spool::written() {
 }
 
 std::size_t spool::backlog() const noexcept {
-    const auto held = kept_.held();
-    const std::size_t over = held > bounds_.memory_max ? held - bounds_.memory_max : 0;
-    if (reading_) return over + step;
-    return writer_.running() ? over : 0;
+    const auto waits = writer_.running() ? kept_.held() : 0;
+    return reading_ ? waits + step : waits;
 }
 
 void spool::rewind() noexcept {

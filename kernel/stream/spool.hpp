@@ -1,5 +1,5 @@
-// The bytes of a body in order, kept so that they can be had again from the first one on: the
-// latest in memory, those before them in a file once memory has no room.
+// The bytes of a body in order, kept so that they can be had again from the first one on: in memory
+// up to a bound; past it all of them go to a file, as fast as the disk takes them.
 //
 // One of a body; its worker's thread. Blocks are on the account given to begin. Bytes come by
 // take() and go by next(), which follow each other freely: what comes while the body is read again
@@ -45,10 +45,10 @@ public:
     // Of the body that was taken last, also after it was let go.
     place where() const noexcept { return place_; }
     std::uint64_t bytes() const noexcept { return file_bytes_ + kept_.bytes(); }
-    // What stands in memory beyond its bound, and has to wait for the disk; and while the body is
-    // read again, so much that its source waits until it has been.
+    // What stands in memory because it has to wait for the disk; and while the body is read again,
+    // so much that its source waits until it has been.
     std::size_t backlog() const noexcept;
-    // Nothing is on its way to the file, and with a memory_max of 0 nothing will be.
+    // All of it is in the file, if any of it is.
     bool settled() const noexcept { return !writer_.running() && (lost_ || kept_.empty()); }
 
     // Reads all of it again. Requires whole().
@@ -73,6 +73,7 @@ public:
 
 private:
     void fail(place why) noexcept;
+    void keep(const base::slice& data);
     void write_on();
     void written();
     void drop() noexcept;

@@ -227,7 +227,7 @@ class Spill(unittest.TestCase):
         return [json.loads(line) for line in lines]
 
     def said(self, text):
-        return any(text in line for line in self.proxy.lines)
+        return self.proxy.wait_log(re.escape(text), 10 * SLOW)
 
 
 class Replay(Spill):
