@@ -72,6 +72,7 @@ enum class code : std::uint16_t {
     unreachable_route = 320,  // the router's
     upgrade_of_handler = 321,
     spill_directory = 322,
+    useless_queue = 323,
 
     plugin_missing = 401,
     plugin_refused = 402,

@@ -152,6 +152,15 @@ constexpr pk_option retry_budget_options[] = {
 };
 constexpr pk_option_table retry_budget_table = table_of(retry_budget_options);
 
+constexpr pk_option queue_options[] = {
+    count("size", "So many at once, of all workers; 0: none waits, they get 503.")
+        .by_default("0")
+        .at_most(1'000'000)
+        .main(),
+    duration("timeout", "How long one waits; then it gets 503.").by_default("5s"),
+};
+constexpr pk_option_table queue_table = table_of(queue_options);
+
 constexpr pk_option upstream_options[] = {
     option("endpoints", PK_OPT_LIST, "Where the origin listens.")
         .of(an_endpoint)
@@ -174,6 +183,8 @@ constexpr pk_option upstream_options[] = {
     option("pool", PK_OPT_TABLE, "Connections kept open for the next request.").of(pool_table),
     option("retry_budget", PK_OPT_TABLE, "How many requests may be sent to it once more.")
         .of(retry_budget_table),
+    option("queue", PK_OPT_TABLE, "Requests that wait while all endpoints have max_connections.")
+        .of(queue_table),
     option("host", PK_OPT_FIELD_VALUE, "Sent as Host instead of the client's.").not_empty(),
     option("via", PK_OPT_ENUM, "Whether requests get a Via field, which also stops loops.")
         .one_of(on_off)

@@ -104,6 +104,8 @@ struct upstream {
     // Of requests that are sent once more: a share of all, and how many a second whatever the
     // share.
     std::uint32_t retry_percent = 20, retries_least = 3;
+    std::uint32_t queue_max = 0;  // Requests that wait for a place, of all workers; 0: none does.
+    nanoseconds queue_timeout{};
     std::optional<std::string> host;  // Replaces the Host field.
     bool via = true;
 };

@@ -270,6 +270,14 @@ void model_reader::upstream(const value& v, model& m) {
     u.idle_total_max = small(child(v, "pool"), "idle_total");
     u.retry_percent = small(child(v, "retry_budget"), "percent");
     u.retries_least = small(child(v, "retry_budget"), "least");
+    u.queue_max = small(child(v, "queue"), "size");
+    u.queue_timeout = duration(child(v, "queue"), "timeout");
+    const bool limited = std::any_of(u.endpoints.begin(), u.endpoints.end(),
+                                     [](const auto& e) { return e.connections_max > 0; });
+    if (u.queue_max > 0 && !limited)
+        out_.warning(code::useless_queue, position_of(child(v, "queue")),
+                     "upstream " + in_quotes(u.name) +
+                         " has a queue, but no endpoint has 'max_connections': nobody ever waits");
     if (const value& host = child(v, "host"); present(host)) u.host = view(host.text);
     u.via = child(v, "via").integer == 0;
     upstream_index_.emplace(u.name, static_cast<std::uint32_t>(m.upstreams.size()));

@@ -45,8 +45,13 @@ forward::asking::asking(forward& f)
               me->attempt(me->same_);
           },
           &f),
+      queue_timer([](void* self) { static_cast<forward*>(self)->queue_expired(); }, &f),
       replay(
-          f.stream_.in(), [](void* self) { static_cast<forward*>(self)->replay_moved(); }, &f) {}
+          f.stream_.in(), [](void* self) { static_cast<forward*>(self)->replay_moved(); }, &f) {
+    waiter.owner = &f;
+    waiter.take = [](void* self) { return static_cast<forward*>(self)->take_place(); };
+    waiter.go = [](void* self) { static_cast<forward*>(self)->go_on_from_queue(); };
+}
 
 forward::~forward() {
     cancel();
@@ -385,6 +390,7 @@ void forward::cancel(bool with_reset) noexcept {
     if (ask_) {
         ask_->continue_timer.cancel();
         ask_->delay_timer.cancel();
+        leave_queue();
         ask_->replay.clear();
         ask_->waiting.clear();
         ask_->scratch.reset();
@@ -415,7 +421,8 @@ void forward::reset() noexcept {
     connected_ = reused_ = renewed_ = replayed_ = body_began_ = got_head_ = got_continue_ = ended_ =
         false;
     chunked_ = false;
-    head_time_ = connect_time_ = {};
+    chosen_ = false;
+    head_time_ = connect_time_ = queue_time_ = {};
 }
 
 std::string_view forward::body_kept() const noexcept {

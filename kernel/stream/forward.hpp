@@ -91,6 +91,8 @@ public:
     std::string_view body_kept() const noexcept;
     net::nanoseconds head_time() const noexcept { return head_time_; }
     net::nanoseconds connect_time() const noexcept { return connect_time_; }
+    // How long it waited for a place at the upstream.
+    net::nanoseconds queue_time() const noexcept { return queue_time_; }
 
     void on_connected() override;
     void on_informational() override;
@@ -117,6 +119,8 @@ private:
         net::timer continue_timer;
         net::timer try_timer;
         net::timer delay_timer;
+        net::timer queue_timer;
+        upstream::waiter waiter;
         spool replay;
     };
 
@@ -132,6 +136,12 @@ private:
 
     void attempt(bool same);
     bool choose();
+    bool find_place();
+    bool wait_for_place();
+    bool take_place();
+    void go_on_from_queue();
+    void leave_queue();
+    void queue_expired();
     std::uint32_t others_left() const noexcept;
     bool may_ask_again();
     bool take_pooled();
@@ -188,6 +198,8 @@ private:
     std::uint32_t trial_ = 0;   // PK_TRIAL_... of the endpoint.
     std::uint32_t status_ = 0;  // Of the response, as it came.
     bool running_ = false;
+    bool queued_ = false;    // It waits for a place...
+    bool chosen_ = false;    // ...and has taken one.
     bool open_ = false;      // An attempt is under way.
     bool same_ = false;      // The next one goes where the last one went.
     bool answered_ = false;  // The last one's response was dropped for the next.
@@ -207,6 +219,8 @@ private:
     bool reserved_ = false;     // The endpoint counts us.
     net::instant first_attempt_{};
     net::instant attempt_start_{};
+    net::instant queued_since_{};
+    net::nanoseconds queue_time_{0};
     net::nanoseconds head_time_{0};
     net::nanoseconds connect_time_{0};
     splicer splice_;

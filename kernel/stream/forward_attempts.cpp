@@ -114,6 +114,59 @@ bool forward::choose() {
     }
 }
 
+// The same for the next attempt: who waited has one; who comes first while others wait has none.
+bool forward::find_place() {
+    if (std::exchange(chosen_, false)) return true;
+    const bool pinned = pinned_.index != PK_NO_ENDPOINT;
+    if (attempts_ == 0 && !pinned && chooser_->anybody_waits() && ask_->tried.count == 0)
+        return false;
+    return choose();
+}
+
+// There is no place. True: it waits for one, or may not and was refused. A second attempt does not
+// wait, nor does one that a plugin had refuse an endpoint: what is free is not for them.
+bool forward::wait_for_place() {
+    const auto& conf = *chooser_->of().conf;
+    if (attempts_ > 0 || pinned_.index != PK_NO_ENDPOINT || conf.queue_max == 0) return false;
+    if (!chooser_->anybody_waits() && !chooser_->full()) return false;
+    auto& loop = stream_.in().loop;
+    if (!chooser_->door(loop).enter(ask_->waiter, conf.queue_max)) {
+        refuse({PK_END_LIMIT, "queue_full"}, "Too many requests wait for the upstream.");
+        return true;
+    }
+    queued_ = true;
+    queued_since_ = loop.now();
+    ask_->queue_timer.arm(loop.timers(), loop.now() + conf.queue_timeout);
+    return true;
+}
+
+bool forward::take_place() {
+    ask_->tried.count = 0;
+    return chosen_ = choose();
+}
+
+// The time in the queue is none of the attempts'.
+void forward::go_on_from_queue() {
+    queued_ = false;
+    ask_->queue_timer.cancel();
+    first_attempt_ = stream_.in().loop.now();
+    queue_time_ = first_attempt_ - queued_since_;
+    attempt(false);
+}
+
+void forward::leave_queue() {
+    if (!std::exchange(queued_, false)) return;
+    ask_->queue_timer.cancel();
+    auto& loop = stream_.in().loop;
+    queue_time_ = loop.now() - queued_since_;
+    chooser_->door(loop).leave(ask_->waiter);
+}
+
+void forward::queue_expired() {
+    leave_queue();
+    refuse({PK_END_TIMEOUT, "queue_timeout"}, "No place at the upstream came free in time.");
+}
+
 // Whether the endpoint of the last attempt may have the next one, too.
 bool forward::may_ask_again() {
     if (chooser_->is_up(endpoint_)) return true;
@@ -123,15 +176,17 @@ bool forward::may_ask_again() {
 
 // Tries the next endpoint, or the same one again. Requires that no connection is in use.
 void forward::attempt(bool same) {
-    for (;; same = false) {
-        if (same ? !may_ask_again() : !choose()) {
+    for (bool vetoed = false;; same = false) {
+        if (same ? !may_ask_again() : !find_place()) {
             if (attempts_ > 0 && !answered_) return give_up(ask_->last_failure);
+            if (!vetoed && wait_for_place()) return;
             if (chooser_->all_down())
                 return refuse({PK_END_UNREACHABLE, "upstream_down"}, "Every endpoint is down.");
             return refuse({PK_END_UNREACHABLE, "no_endpoint"}, "No endpoint is usable.");
         }
         const auto verdict = admit();
         if (verdict == PK_ATTEMPT_PASS) break;
+        vetoed = true;
         end_attempt(PK_FAIL_VETO);
         release();
         if (verdict == PK_ATTEMPT_GIVE_UP) return refuse({PK_END_REFUSED, "attempt_refused"}, {});

@@ -38,6 +38,7 @@ void fill_record(stream& s, pk_record& r) {
     r.protocol = http::to_str(s.arena.join(std::string_view("HTTP/"),
                                            old ? std::string_view("1.0") : s.from_->version()));
     r.failed_attempts = http::to_str(s.forward_.failed_attempts());
+    r.upstream_queue_ns = static_cast<std::uint64_t>(s.forward_.queue_time().count());
     r.body_kept = http::to_str(s.forward_.body_kept());
     r.stream = s.request.method.size ? s.reader() : nullptr;
 }

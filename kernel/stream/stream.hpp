@@ -169,6 +169,7 @@ public:
     std::uint32_t attempts() const noexcept { return forward_.attempts(); }
     std::string_view failed_attempts() const noexcept { return forward_.failed_attempts(); }
     std::string_view body_kept() const noexcept { return forward_.body_kept(); }
+    net::nanoseconds queue_time() const noexcept { return forward_.queue_time(); }
 
     // --- for the host's functions
     // -------------------------------------------------------------------------

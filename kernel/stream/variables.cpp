@@ -39,13 +39,14 @@ enum builtin : std::uint32_t {
     attempts,
     failed_attempts,
     body_kept,
+    queue_ms,
     end_reason,
     builtin_count
 };
 constexpr std::array<std::string_view, builtin_count> builtin_names = {
-    "client_ip", "client_port", "host",       "method",          "path",      "query",
-    "scheme",    "target",      "request_id", "route",           "listener",  "status",
-    "upstream",  "endpoint",    "attempts",   "failed_attempts", "body_kept", "end_reason"};
+    "client_ip", "client_port",     "host",      "method",   "path",      "query",    "scheme",
+    "target",    "request_id",      "route",     "listener", "status",    "upstream", "endpoint",
+    "attempts",  "failed_attempts", "body_kept", "queue_ms", "end_reason"};
 
 // --- those with a name of the user's
 // ------------------------------------------------------------------------
@@ -196,6 +197,10 @@ bool builtin_value(stream& s, std::uint32_t which, std::string_view& out) {
             break;
         case body_kept:
             out = s.body_kept();
+            break;
+        case queue_ms:
+            if (const auto ms = s.queue_time() / std::chrono::milliseconds(1); ms > 0)
+                out = number(s, which, static_cast<std::uint32_t>(ms));
             break;
         case end_reason:
             if (s.ended()) out = s.end_reason().word;

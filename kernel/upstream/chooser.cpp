@@ -9,8 +9,9 @@ namespace pkernel::upstream {
 
 namespace {
 
+// Sequentially consistent, as is giving a place back: wait_room::place_is_free.
 std::uint32_t in_flight(const endpoint& e) noexcept {
-    return __atomic_load_n(&e.shared->abi.in_flight, __ATOMIC_RELAXED);
+    return __atomic_load_n(&e.shared->abi.in_flight, __ATOMIC_SEQ_CST);
 }
 
 bool has_place(const endpoint& e) noexcept {
@@ -237,7 +238,7 @@ bool chooser::reserve_room(const endpoint& e) noexcept {
         __atomic_fetch_add(at, 1, __ATOMIC_RELAXED);
         return true;
     }
-    std::uint32_t now = __atomic_load_n(at, __ATOMIC_RELAXED);
+    std::uint32_t now = in_flight(e);
     do {
         if (now >= e.connections_max) return false;
     } while (
@@ -249,8 +250,20 @@ bool chooser::reserve_room(const endpoint& e) noexcept {
 void chooser::release(std::uint32_t index) noexcept {
     const endpoint& e = upstream_.endpoints[index];
     if (!counts(e)) return;
-    const auto before = __atomic_fetch_sub(&e.shared->abi.in_flight, 1, __ATOMIC_RELAXED);
+    const auto before = __atomic_fetch_sub(&e.shared->abi.in_flight, 1, __ATOMIC_SEQ_CST);
     if (before == e.connections_max) upstream_.out.fetch_sub(1, std::memory_order_relaxed);
+    if (e.connections_max > 0) upstream_.line.room()->place_is_free();
+}
+
+bool chooser::full() const noexcept {
+    return std::any_of(upstream_.endpoints.begin(), upstream_.endpoints.end(), [&](const auto& e) {
+        return e.in && !has_place(e) && (!e.health->down() || upstream_.conf->try_all_down);
+    });
+}
+
+wait_door& chooser::door(net::loop& loop) {
+    if (!door_) door_ = std::make_unique<wait_door>(upstream_.line, loop);
+    return *door_;
 }
 
 void chooser::outcome(const pk_attempt_facts& facts, std::uint32_t trial) {

@@ -51,6 +51,12 @@ public:
     // What may be sent once more, of this worker's requests.
     retry_budget& budget() noexcept { return budget_; }
 
+    // Whether an endpoint that may be asked has no place now, so that waiting for one makes sense.
+    bool full() const noexcept;
+    // Where requests of this worker wait; what comes now has to if anybody does.
+    wait_door& door(net::loop& loop);
+    bool anybody_waits() const noexcept { return upstream_.line.anybody(); }
+
     // How an attempt at it ended, for balancers that ask.
     void result(std::uint32_t index, std::uint32_t cause, net::nanoseconds took);
 
@@ -100,7 +106,8 @@ private:
     std::vector<std::vector<std::int64_t>> words_;  // By balancer.
     std::vector<std::uint32_t> candidates_;
     retry_budget budget_;
-    bool early_ = false;  // The last pick found nobody up.
+    std::unique_ptr<wait_door> door_;  // Made when it is first needed.
+    bool early_ = false;               // The last pick found nobody up.
     bool all_down_ = false;
 };
 

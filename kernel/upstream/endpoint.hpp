@@ -16,6 +16,7 @@
 #include "kernel/upstream/endpoint_health.hpp"
 #include "kernel/upstream/feed.hpp"
 #include "kernel/upstream/health.hpp"
+#include "kernel/upstream/wait_room.hpp"
 #include "pkernel/abi/balancer.h"
 
 namespace pkernel::upstream {
@@ -63,7 +64,8 @@ struct upstream {
     // `before`: the same upstream of the generation before, or null.
     explicit upstream(const upstream* before = nullptr)
         : shared_out(before ? before->shared_out : std::make_shared<counter>(0)),
-          out(*shared_out) {}
+          out(*shared_out),
+          line(before ? before->line.room() : std::make_shared<wait_room>()) {}
 
     const config::upstream* conf = nullptr;
     std::string name;
@@ -86,6 +88,7 @@ struct upstream {
     // endpoints' counters and health are, too.
     const std::shared_ptr<counter> shared_out;
     counter& out;
+    wait_line line;  // Of requests for which there is no place.
 };
 
 // The balancer `outer` with those inside it, appended to u.balancers; call once.

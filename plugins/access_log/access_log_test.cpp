@@ -74,6 +74,7 @@ const char* const keys[] = {"time",
                             "reused",
                             "failed_attempts",
                             "body_kept",
+                            "upstream_queue_ms",
                             "upstream_connect_ms",
                             "upstream_head_ms",
                             "fields",
@@ -104,6 +105,7 @@ BOOST_AUTO_TEST_CASE(a_line_says_what_happened) {
     r.reused = true;
     r.duration_ns = 12'345'678;
     r.upstream_head_ns = 7'000'000;
+    r.upstream_queue_ns = 9'000'000;
     r.request_bytes = 3;
     r.response_bytes = 1ull << 33;
     r.annotations = {{"rate_limit.left", "7"}};
@@ -118,6 +120,7 @@ BOOST_AUTO_TEST_CASE(a_line_says_what_happened) {
     BOOST_TEST(o.at("status").as_int64() == 201);
     BOOST_TEST(o.at("duration_ms").as_double() == 12.345);
     BOOST_TEST(o.at("upstream_head_ms").as_double() == 7.0);
+    BOOST_TEST(o.at("upstream_queue_ms").as_double() == 9.0);
     BOOST_TEST(o.at("upstream_connect_ms").is_null());
     BOOST_TEST(o.at("response_bytes").as_int64() == 1ll << 33);
     BOOST_TEST(o.at("attempts").as_int64() == 2);

@@ -78,6 +78,7 @@ inline void append_json_line(writer& w, const pk_record& r, const wanted& what) 
                                 : "false");
     json_text(w, "failed_attempts", pk::view(r.failed_attempts));
     json_text(w, "body_kept", pk::view(r.body_kept));
+    json_ms(w, "upstream_queue_ms", r.upstream_queue_ns);
     json_ms(w, "upstream_connect_ms", r.upstream_connect_ns);
     json_ms(w, "upstream_head_ms", r.upstream_head_ns);
     w.out.append(",\"fields\":{");

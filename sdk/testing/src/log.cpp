@@ -64,6 +64,7 @@ void log_under_test::record(const record_spec& what) {
     r.start_unix_ns = instance_.host().unix_ns;
     r.duration_ns = what.duration_ns;
     r.upstream_head_ns = what.upstream_head_ns;
+    r.upstream_queue_ns = what.upstream_queue_ns;
     r.upstream_connect_ns = what.upstream_connect_ns;
     r.request_bytes = what.request_bytes;
     r.response_bytes = what.response_bytes;

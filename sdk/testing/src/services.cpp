@@ -142,10 +142,10 @@ const pk_offload offload_table{sizeof(pk_offload), 0,
 
 bool known_variable(const fake_host& host, const std::string& name) {
     static const std::set<std::string> known{
-        "client_ip",  "client_port",     "host",     "method",     "path",
-        "query",      "scheme",          "target",   "request_id", "route",
-        "listener",   "status",          "upstream", "endpoint",   "attempts",
-        "end_reason", "failed_attempts", "body_kept"};
+        "client_ip",  "client_port",     "host",      "method",     "path",
+        "query",      "scheme",          "target",    "request_id", "route",
+        "listener",   "status",          "upstream",  "endpoint",   "attempts",
+        "end_reason", "failed_attempts", "body_kept", "queue_ms"};
     return known.contains(name) || host.variables.contains(name) || name.starts_with("field.") ||
            name.starts_with("query.") || name.starts_with("cookie.");
 }

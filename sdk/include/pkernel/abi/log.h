@@ -53,6 +53,7 @@ typedef struct pk_record {
     pk_str body_kept; /* where the request's body stood for another attempt: "memory", "file";
                          or why it did not: "too_long", "no_memory", "no_disk"; size 0: none
                          was to be kept */
+    uint64_t upstream_queue_ns; /* it waited so long for a place at the upstream; 0: it did not */
 } pk_record;
 
 typedef struct pk_log {

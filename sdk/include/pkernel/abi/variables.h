@@ -1,8 +1,8 @@
 /* pk.variables/1: named values of a stream, for keys, templates and logs.
  *
  * Known without a plugin: client_ip client_port host method path query scheme target request_id
- * route listener status upstream endpoint attempts failed_attempts body_kept end_reason  and
- * field.<name> (of the request; all its values joined by ", "), query.<name>, cookie.<name>. */
+ * route listener status upstream endpoint attempts failed_attempts body_kept queue_ms end_reason
+ * and field.<name> (of the request; all its values joined by ", "), query.<name>, cookie.<name>. */
 #ifndef PKERNEL_ABI_VARIABLES_H
 #define PKERNEL_ABI_VARIABLES_H
 

@@ -19,7 +19,7 @@ struct record_spec {
     std::string body_kept;
     bool reused = false;
     std::uint64_t duration_ns = 1'500'000;
-    std::uint64_t upstream_head_ns = 0, upstream_connect_ns = 0;
+    std::uint64_t upstream_head_ns = 0, upstream_connect_ns = 0, upstream_queue_ns = 0;
     std::uint64_t request_bytes = 0, response_bytes = 0;
     field_pairs annotations;
     std::string protocol = "HTTP/1.1";

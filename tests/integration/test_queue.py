@@ -1,0 +1,273 @@
+"""Requests that wait for a place at a full upstream: their order, their end, reloads and stops meanwhile (issue 6)."""
+import http.client
+import json
+import socket
+import struct
+import sys
+import threading
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig.pkrig import SLOW, Proxy  # noqa: E402
+
+CONFIG = """
+listeners:
+  - {{ name: web, address: "127.0.0.1:0" }}
+logs: [ access_log: {{ format: json, path: $TMP/access.log, buffer: 1KiB }} ]
+upstreams:
+  app:
+    {queue}
+    {more}
+    endpoints: [ {endpoints} ]
+routes:
+  - match: {{ path: /here }}
+    handler: {{ respond: {{ status: 200, body: "here" }} }}
+  - match: {{ path: / }}
+    forward: app
+"""
+
+
+class Origin:
+    """Notes each request and how many it has at once; answers when it is let go on."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self.listener.getsockname()[1]
+        self.places = threading.Semaphore(0)
+        self.changed = threading.Condition()
+        self.seen, self.now, self.most, self.resets = [], 0, 0, 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+        self.let_go(10_000)
+
+    def let_go(self, count=1):
+        self.places.release(count)
+
+    def _accept(self):
+        while True:
+            try:
+                conn, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+
+    def _serve(self, conn):
+        with conn, conn.makefile("rb") as stream:
+            try:
+                while self._one(conn, stream):
+                    pass
+            except OSError:
+                pass
+
+    def _one(self, conn, stream):
+        line = stream.readline()
+        if not line:
+            return False
+        while stream.readline().strip():
+            pass
+        with self.changed:
+            self.seen.append(line.split(b" ")[1].decode())
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self.changed.notify_all()
+        self.places.acquire()
+        with self.changed:
+            self.now -= 1
+            cut = self.resets > 0
+            self.resets -= cut
+        if cut:
+            conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return False
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        return True
+
+    def has_seen(self, count):
+        with self.changed:
+            return self.changed.wait_for(lambda: len(self.seen) >= count, 20 * SLOW)
+
+
+class Queue(unittest.TestCase):
+    def start(self, queue="queue: { size: 100, timeout: 60s }", more="", places=1, count=1, **how):
+        self.origins = [Origin() for _ in range(count)]
+        self.origin = self.origins[0]
+        for each in self.origins:
+            self.addCleanup(each.close)
+        self.text = self.config(queue, more, places)
+        self.proxy = Proxy(self.text, **how)
+        self.addCleanup(self.proxy.stop)
+
+    def config(self, queue, more="", places=1):
+        endpoints = ", ".join(
+            f'{{ address: "127.0.0.1:{o.port}", max_connections: {places} }}' for o in self.origins
+        )
+        return CONFIG.format(queue=queue, more=more, endpoints=endpoints)
+
+    def ask(self, path):
+        """A request on a connection of its own, which the only worker has read when this returns."""
+        sock = socket.create_connection(("127.0.0.1", self.proxy.port()), 30 * SLOW)
+        self.addCleanup(sock.close)
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        # What came before this was dealt with before.
+        conn = http.client.HTTPConnection("127.0.0.1", self.proxy.port(), timeout=30 * SLOW)
+        for _ in range(2):
+            conn.request("GET", "/here")
+            self.assertEqual(conn.getresponse().read(), b"here")
+        conn.close()
+        return sock
+
+    @staticmethod
+    def answer(sock):
+        """(status, fields)"""
+        with sock.makefile("rb") as stream:
+            status = int(stream.readline().split(b" ")[1])
+            fields = dict(
+                line.strip().lower().split(b": ", 1) for line in iter(stream.readline, b"\r\n")
+            )
+            stream.read(int(fields[b"content-length"]))
+        return status, fields
+
+    def statuses(self, socks):
+        return [self.answer(sock)[0] for sock in socks]
+
+    def records(self):
+        self.proxy.finish()
+        lines = (self.proxy.dir / "access.log").read_text().splitlines()
+        return [r for r in map(json.loads, lines) if r["target"] != "/here"]
+
+    def test_fifty_wait_for_one_place_and_go_in_turn(self):
+        self.start()
+        socks = [self.ask(f"/{i}") for i in range(50)]
+        self.assertEqual(self.origin.seen, ["/0"])
+        self.origin.let_go(50)
+        self.assertEqual(self.statuses(socks), [200] * 50)
+        self.assertEqual(self.origin.seen, [f"/{i}" for i in range(50)])
+        self.assertEqual(self.origin.most, 1)
+        waited = {r["target"]: r["upstream_queue_ms"] for r in self.records()}
+        self.assertIsNone(waited.pop("/0"))
+        self.assertEqual(len(waited), 49)
+        self.assertTrue(all(ms > 0 for ms in waited.values()))
+
+    def test_more_than_may_wait_are_refused_at_once(self):
+        self.start("queue: 2")
+        socks = [self.ask(f"/{i}") for i in range(3)]
+        status, fields = self.answer(self.ask("/refused"))
+        self.assertEqual((status, fields[b"retry-after"]), (503, b"1"))
+        self.assertIn(b"queue_full", fields[b"proxy-status"])
+        self.origin.let_go(3)
+        self.assertEqual(self.statuses(socks), [200] * 3)
+        words = {r["target"]: r["end_reason"] for r in self.records()}
+        self.assertEqual(words.pop("/refused"), "queue_full")
+        self.assertEqual(set(words.values()), {"complete"})
+
+    def test_without_a_queue_nobody_waits(self):
+        self.start(queue="")
+        first = self.ask("/0")
+        self.assertEqual(self.answer(self.ask("/1"))[0], 503)
+        self.origin.let_go()
+        self.assertEqual(self.answer(first)[0], 200)
+        self.assertEqual([r["end_reason"] for r in self.records()], ["no_endpoint", "complete"])
+
+    def test_who_waits_too_long_is_refused(self):
+        self.start("queue: { size: 9, timeout: 200ms }")
+        first = self.ask("/0")
+        late = [self.ask(f"/{i}") for i in range(1, 4)]
+        for sock in late:
+            status, fields = self.answer(sock)
+            self.assertEqual((status, fields[b"retry-after"]), (503, b"1"))
+            self.assertIn(b"queue_timeout", fields[b"proxy-status"])
+        self.origin.let_go()
+        self.assertEqual(self.answer(first)[0], 200)
+        # The place is free again, and nobody stands before who comes now.
+        self.origin.let_go()
+        self.assertEqual(self.answer(self.ask("/5"))[0], 200)
+        self.assertEqual(self.origin.seen, ["/0", "/5"])
+        for record in self.records()[:3]:
+            self.assertEqual(record["end_reason"], "queue_timeout")
+            self.assertGreaterEqual(record["upstream_queue_ms"], 199)
+
+    def test_clients_that_leave_make_room(self):
+        self.start("queue: { size: 3, timeout: 60s }")
+        socks = [self.ask(f"/{i}") for i in range(4)]
+        for i in (1, 3):  # The first in line, and the last.
+            socks[i].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socks[i].close()
+        socks += [self.ask("/4"), self.ask("/5")]
+        self.origin.let_go(4)
+        self.assertEqual(self.statuses([socks[i] for i in (0, 2, 4, 5)]), [200] * 4)
+        self.assertEqual(self.origin.seen, ["/0", "/2", "/4", "/5"])
+
+    def test_two_workers_share_the_places(self):
+        self.start(workers=2, places=2, count=2, more="balancer: round_robin")
+        for each in self.origins:
+            each.let_go(1000)
+        found, lock = [], threading.Lock()
+
+        def client():
+            conn = http.client.HTTPConnection("127.0.0.1", self.proxy.port(), timeout=60 * SLOW)
+            for _ in range(20):
+                conn.request("GET", "/x")
+                reply = conn.getresponse()
+                reply.read()
+                with lock:
+                    found.append(reply.status)
+            conn.close()
+
+        threads = [threading.Thread(target=client) for _ in range(24)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        self.assertEqual(found, [200] * 480)
+        for each in self.origins:
+            self.assertLessEqual(each.most, 2)
+        self.assertTrue(any(r["upstream_queue_ms"] for r in self.records()))
+
+    def test_a_reload_in_the_middle(self):
+        self.start()
+        socks = [self.ask(f"/{i}") for i in range(3)]
+        queue = "queue: { size: 50, timeout: 60s }"
+        self.assertIn("reloaded", self.proxy.reload(self.config(queue)))
+        socks += [self.ask(f"/{i}") for i in range(3, 6)]
+        self.assertEqual(self.origin.seen, ["/0"])
+        self.origin.let_go(6)
+        self.assertEqual(self.statuses(socks), [200] * 6)
+        self.assertEqual(self.origin.most, 1)
+
+    def test_a_reload_that_makes_places(self):
+        self.start()
+        socks = [self.ask(f"/{i}") for i in range(3)]
+        queue = "queue: { size: 50, timeout: 60s }"
+        self.assertIn("reloaded", self.proxy.reload(self.config(queue, places=2)))
+        # What comes now does not wait for those of before, whose limit was another one.
+        socks += [self.ask("/new"), self.ask("/new")]
+        self.assertTrue(self.origin.has_seen(3))
+        self.assertEqual(self.origin.seen, ["/0", "/new", "/new"])
+        self.origin.let_go(5)
+        self.assertEqual(self.statuses(socks), [200] * 5)
+
+    def test_a_stop_in_the_middle_serves_who_waits(self):
+        self.start()
+        socks = [self.ask(f"/{i}") for i in range(4)]
+        self.proxy.process.terminate()
+        self.origin.let_go(4)
+        self.assertEqual(self.statuses(socks), [200] * 4)
+        self.assertEqual(self.proxy.wait_exit(), 0)
+
+    def test_a_second_attempt_respects_the_places(self):
+        more = "attempt: [ retry: { on: [ reset ], tries: 3, delay: 1ms } ]\n"
+        more += "    retry_budget: { least: 1000 }"
+        self.start(more=more)
+        self.origin.resets = 2
+        socks = [self.ask(f"/{i}") for i in range(3)]
+        self.origin.let_go(5)
+        self.assertEqual(self.statuses(socks), [200] * 3)
+        self.assertEqual(self.origin.most, 1)
+        self.assertEqual(self.origin.seen, ["/0", "/0", "/0", "/1", "/2"])
+
+
+if __name__ == "__main__":
+    unittest.main()
