@@ -405,9 +405,9 @@ void codec_server::close(base::end_reason why, bool with_reset) {
     out_.clear();
     in_.release();
     context_.loop.remove(from_.wire.fd());
-    from_.wire.close(with_reset);
     base::list_hook<client_connection>::unlink();
     keeper_.connection_closed(*this);
+    from_.wire.close(with_reset);
     context_.loop.retire(this);
 }
 

@@ -69,6 +69,7 @@ public:
     void sink_waits() { conn_->sink_waits(); }
     // The same for the body of a request, when all before it has been written.
     int body_sink() noexcept;
+    bool body_goes_on() const noexcept { return running_ && conn_ && connected_; }
     void body_spliced() noexcept { body_began_ = got_continue_ = true; }
     void body_pauses() noexcept { net::push(conn_->fd()); }
     // Ends it without a word to the stream: the client is gone, or was answered otherwise.

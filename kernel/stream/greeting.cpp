@@ -171,9 +171,9 @@ void greeting::close() {
     if (!from_.wire.open()) return;
     timer_.cancel();
     context_.loop.remove(from_.wire.fd());
-    from_.wire.close(false);
     base::list_hook<client_connection>::unlink();
     keeper_.connection_closed(*this);
+    from_.wire.close(false);
     context_.loop.retire(this);
 }
 

@@ -379,9 +379,10 @@ void http1_server::close(bool with_reset) {
     splice_.end();
     out_.clear();
     in_.release();
-    wire_.close(with_reset);
+    // Counted off first: who sees it closed may take its place.
     base::list_hook<client_connection>::unlink();
     keeper_.connection_closed(*this);
+    wire_.close(with_reset);
     context_.loop.retire(this);
 }
 

@@ -7,6 +7,8 @@
 namespace pkernel::stream {
 
 bool http1_server::splices_body() {
+    // The origin may have answered and gone, and its fd may be another's by now.
+    if (splice_.active() && !stream_->body_goes_on()) splice_.end();
     if (splice_.active()) return true;
     const bool worth = framing_.kind == http::body_kind::length && left_ >= splice_body_min;
     if (!worth || !readable_ || !in_.empty() || wire_.plain_to_read() < 0) return false;

@@ -104,6 +104,10 @@ public:
     // The same of a body whose length is known, that nobody looks at or keeps; that nothing more of
     // it is there for now.
     int body_sink() noexcept;
+    // Whether what body_sink gave is still where the body goes.
+    bool body_goes_on() const noexcept {
+        return !ended_ && !request_closed_ && forward_.body_goes_on();
+    }
     void body_spliced(std::uint64_t bytes) noexcept;
     void body_pauses() noexcept { forward_.body_pauses(); }
     void request_spliced(std::uint64_t bytes) noexcept;

@@ -160,7 +160,7 @@ class Queue(unittest.TestCase):
         self.origin.let_go(3)
         self.assertEqual(self.statuses(socks), [200] * 3)
         words = {r["target"]: r["end_reason"] for r in self.records()}
-        self.assertEqual(words.pop("/refused"), "queue_full")
+        self.assertEqual(words.pop("/refused"), "queue_full")  # {"end_reason": "queue_full"}
         self.assertEqual(set(words.values()), {"complete"})
 
     def test_without_a_queue_nobody_waits(self):
@@ -186,7 +186,9 @@ class Queue(unittest.TestCase):
         self.assertEqual(self.answer(self.ask("/5"))[0], 200)
         self.assertEqual(self.origin.seen, ["/0", "/5"])
         for record in self.records()[:3]:
-            self.assertEqual(record["end_reason"], "queue_timeout")
+            self.assertEqual(
+                record["end_reason"], "queue_timeout"
+            )  # {"end_reason": "queue_timeout"}
             self.assertGreaterEqual(record["upstream_queue_ms"], 199)
 
     def test_clients_that_leave_make_room(self):

@@ -437,7 +437,9 @@ class Collected(Spill):
         (self.proxy.dir / "spill").rmdir()
         self.assertEqual(self.asks("request=collect-spill:70000")[0], 503)
         self.assertTrue(self.said("No such file or directory"))
-        self.assertEqual(self.records()[0]["end_reason"], "spill_failed")
+        self.assertEqual(
+            self.records()[0]["end_reason"], "spill_failed"
+        )  # "end_reason": "spill_failed"
 
     def test_a_client_that_leaves_takes_its_file_along(self):
         self.run_proxy(filters=self.FILTER)

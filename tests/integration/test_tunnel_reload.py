@@ -160,7 +160,7 @@ class Reloads(unittest.TestCase):
                 await self.reload(self.config(LIVE.format(f"idle: {i + 10}m"), i))
                 await self.echo(*sockets)
                 used.append((rss_bytes(self.proxy.pid), fd_count(self.proxy.pid)))
-            if not sanitized.skips("test_reload_load.memory"):
+            if not sanitized.skips("test_tunnel_reload.memory"):
                 self.assertLess(used[-1][0], used[2][0] * 1.05 + (1 << 20), used)
             self.assertLessEqual(used[-1][1], used[2][1], used)
             for socket in sockets:

@@ -59,6 +59,13 @@ class Uploads(unittest.TestCase):
         thread.start()
         self.addCleanup(thread.join)
 
+    @staticmethod
+    def send_what_goes(link, data):
+        try:
+            link.sendall(data)
+        except OSError:
+            pass
+
     def origin(self):
         link, _ = self.listening.accept()
         link.settimeout(10)
@@ -116,14 +123,37 @@ class Uploads(unittest.TestCase):
         self.client.close()
         self.assertLess(len(take(origin, LENGTH)), LENGTH)
 
-    def test_an_origin_that_leaves_in_the_middle_is_told_to_the_client(self):
-        def until_it_fails():
-            try:
-                self.client.sendall(HEAD + BODY)
-            except OSError:
-                pass
+    def test_an_origin_that_answers_in_the_middle_and_goes(self):
+        """What still comes is nobody's: above all not the next connection's, that has the same fd."""
+        for _ in range(20):
+            client = socket.create_connection(("127.0.0.1", self.proxy.port()), 10)
+            sender = threading.Thread(target=self.send_what_goes, args=(client, HEAD + BODY))
+            sender.start()
+            origin = self.origin()
+            take_head(origin)
+            take(origin, 200_000)
+            origin.sendall(
+                b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+            )
+            origin.shutdown(socket.SHUT_WR)
+            other = socket.create_connection(("127.0.0.1", self.proxy.port()), 10)
+            other.sendall(b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n")
+            another = self.origin()
+            self.assertTrue(take_head(another).startswith(b"GET /other "))
+            another.sendall(ANSWER)
+            self.assertTrue(take_head(other).startswith(b"HTTP/1.1 200 "))
+            self.assertTrue(take_head(client).startswith(b"HTTP/1.1 413 "))
+            client.close()
+            sender.join()
+            another.settimeout(0.05)
+            with self.assertRaises(TimeoutError):
+                self.assertEqual(another.recv(1000), b"")
+            for each in (origin, other, another):
+                each.close()
+        self.assertFalse([line for line in self.proxy.lines if "engine" in line], self.proxy.log)
 
-        sender = threading.Thread(target=until_it_fails)
+    def test_an_origin_that_leaves_in_the_middle_is_told_to_the_client(self):
+        sender = threading.Thread(target=self.send_what_goes, args=(self.client, HEAD + BODY))
         sender.start()
         origin = self.origin()
         take_head(origin)
