@@ -377,7 +377,7 @@ class Disk(Spill):
         self.assertEqual(os.statvfs(folder).f_bfree, os.statvfs(folder).f_blocks)
 
     def test_a_file_may_not_grow(self):
-        self.start(top="spill: $TMP/spill", prefix=["prlimit", "--fsize=1000000"])
+        self.start(top="spill: $TMP/spill", prefix=["prlimit", "--fsize=4000000"])
         self.proxy.start(20 * SLOW)
         self.lives_without("File too large")
 
