@@ -27,6 +27,7 @@ void spool::begin(const bounds& b, base::block_account* account) noexcept {
     bounds_ = b;
     account_ = account;
     scratch_.charge_to(account);
+    begun_ = true;
 }
 
 void spool::begin_reading(const spool& other, base::block_account* account) noexcept {
@@ -142,11 +143,6 @@ void spool::fail(place why) noexcept {
     lose();
 }
 
-void spool::lose() noexcept {
-    lost_ = true;
-    if (!reading_) drop();
-}
-
 void spool::drop() noexcept {
     writer_.forget();
     reader_.forget();
@@ -154,18 +150,8 @@ void spool::drop() noexcept {
     scratch_.reset();
     file_.reset();
     file_bytes_ = cursor_ = 0;
-}
-
-void spool::clear() noexcept {
-    reading_ = false;
-    lose();
-}
-
-void spool::reset() noexcept {
-    clear();
     bounds_ = {};
-    place_ = place::nowhere;
-    lost_ = broken_ = false;
+    begun_ = false;
 }
 
 }  // namespace pkernel::stream

@@ -65,11 +65,21 @@ public:
     void begin_reading(const spool& other, base::block_account* account) noexcept;
 
     // Nothing will be read from the first byte on any more; what is being read still is.
-    void lose() noexcept;
+    void lose() noexcept {
+        lost_ = true;
+        if (begun_ && !reading_) drop();
+    }
     // All of it goes, now.
-    void clear() noexcept;
+    void clear() noexcept {
+        reading_ = false;
+        lose();
+    }
     // And nothing is said of it.
-    void reset() noexcept;
+    void reset() noexcept {
+        clear();
+        place_ = place::nowhere;
+        lost_ = broken_ = false;
+    }
 
 private:
     void fail(place why) noexcept;
@@ -93,6 +103,7 @@ private:
     std::uint64_t cursor_ = 0;  // Of the reader.
     spill_op writer_, reader_;
     place place_ = place::nowhere;
+    bool begun_ = false;  // There may be something to let go.
     bool lost_ = false;
     bool reading_ = false;
     bool broken_ = false;
