@@ -192,8 +192,9 @@ log::log(mode how, log_form form, log_level least, int fd)
 log::~log() {
     base::set_log(nullptr, log_level::error);
     output_->hurry();
-    if (queue_) queue_->logger.reset();
     // The pool's destructor takes part in nothing but the joining: it writes what is queued first.
+    // The logger goes after its thread, which holds it with each line.
+    if (queue_) queue_->pool.reset();
     queue_.reset();
 }
 
