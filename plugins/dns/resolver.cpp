@@ -107,7 +107,7 @@ std::shared_ptr<resolver> resolver::shared(const resolver_settings& conf) {
     auto& all = all_resolvers();
     std::erase_if(all, [](const auto& one) { return one.second.expired(); });
     if (auto there = all[conf].lock()) return there;
-    const std::shared_ptr<resolver> made(new resolver(conf));
+    std::shared_ptr<resolver> made(new resolver(conf));
     all[conf] = made;
     return made;
 }

@@ -17,7 +17,7 @@ namespace {
 using pk::direction;
 using websocket::frame_follower;
 using websocket::sender;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 enum class at_drain { wait, close };
 

@@ -44,7 +44,7 @@ COUNT = 200 if SANITIZED else 10_000
 DESCRIPTORS = 2 * COUNT + 1000
 BATCH = 100
 EACH_MAX = 4096
-FOLLOWED_MAX = 4608  # With the state of a parser in both directions, and a timer.
+FOLLOWED_MAX = 4864  # With the state of a parser in both directions, and a timer.
 
 
 def setUpModule():

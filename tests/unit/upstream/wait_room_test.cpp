@@ -84,10 +84,10 @@ struct crowd {
             };
         }
         void run_deferred() override {
-            const bool held = std::exchange(holds, false), left = std::exchange(waits, false);
+            const bool held = std::exchange(holds, false), stood = std::exchange(waits, false);
             if (held) of.p.give_back(of.room);
-            if (left) of.door.leave(*this);
-            if (held || left) ++round;
+            if (stood) of.door.leave(*this);
+            if (held || stood) ++round;
             if (round == rounds) return of.one_is_through();
             if (!of.line.anybody() && of.p.take()) {  // As requests do: nobody passes by.
                 holds = true;
