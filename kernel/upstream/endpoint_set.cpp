@@ -54,7 +54,6 @@ std::vector<place> places_of(const upstream& u, const upstream* before) {
     }
     std::set<std::string> seen;
     std::vector<place> once;
-    once.reserve(all.size());  // `seen` looks into them.
     for (place& p : all)
         if (seen.insert(p.text).second) once.push_back(std::move(p));
     return once;
