@@ -3,7 +3,6 @@
 The proxy keeps a descriptor for an origin beside each client's: it needs twice as many. Where the system does not
 allow so many, the test has as many connections as it does, 2,000 at least.
 """
-import resource
 import select
 import socket
 import sys
@@ -12,6 +11,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig import procs  # noqa: E402
 from rig.pkrig import Proxy, cpu_seconds  # noqa: E402
 
 CONFIG = """
@@ -28,15 +28,10 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 def setUpModule():
     global COUNT, DESCRIPTORS
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, max(DESCRIPTORS, hard)))
-    except (ValueError, OSError):  # Without CAP_SYS_RESOURCE.
-        DESCRIPTORS = hard
-        COUNT = min(COUNT, (hard - 1000) // 2)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    DESCRIPTORS = procs.may_have_descriptors(DESCRIPTORS)
+    COUNT = min(COUNT, (DESCRIPTORS - 1000) // 2)
     if COUNT < 2000:
-        raise unittest.SkipTest(f"only {hard} descriptors")
+        raise unittest.SkipTest(f"only {DESCRIPTORS} descriptors")
 
 
 class Idle(unittest.TestCase):

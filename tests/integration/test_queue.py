@@ -5,12 +5,12 @@ import socket
 import struct
 import sys
 import threading
-import time
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.pkrig import SLOW, Proxy  # noqa: E402
+from rig.served import ThreadServer  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -29,39 +29,22 @@ routes:
 """
 
 
-class Origin:
+class Origin(ThreadServer):
     """Notes each request and how many it has at once; answers when it is let go on."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port = self.listener.getsockname()[1]
+        super().__init__(backlog=256)
         self.places = threading.Semaphore(0)
         self.changed = threading.Condition()
         self.seen, self.now, self.most, self.resets = [], 0, 0, 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.begin_serving()
 
     def close(self):
-        self.listener.close()
+        super().close()
         self.let_go(10_000)
 
     def let_go(self, count=1):
         self.places.release(count)
-
-    def _accept(self):
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
-
-    def _serve(self, conn):
-        with conn, conn.makefile("rb") as stream:
-            try:
-                while self._one(conn, stream):
-                    pass
-            except OSError:
-                pass
 
     def _one(self, conn, stream):
         line = stream.readline()

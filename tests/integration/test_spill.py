@@ -3,7 +3,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import socket
 import struct
 import subprocess
@@ -15,8 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import procs  # noqa: E402
-from rig.pkrig import SLOW, Proxy, build_dir  # noqa: E402
+from rig.pkrig import SLOW, Proxy  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
+from rig.served import ThreadServer  # noqa: E402
 from rig.stage import with_test_plugins  # noqa: E402
 
 CONFIG = """
@@ -56,34 +56,14 @@ def digest(size):
     return sha.hexdigest()
 
 
-class Origin:
+class Origin(ThreadServer):
     """Takes whole bodies and answers with their digest; or does what its `fault` says, of a list the next one."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.listener.getsockname()[1]
+        super().__init__(backlog=128)
         self.fault, self.seen = None, []
         self.reading = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self):
-        self.listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                conn, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
-
-    def _serve(self, conn):
-        with conn, conn.makefile("rb", buffering=1 << 16) as stream:
-            try:
-                while self._one(conn, stream):
-                    pass
-            except OSError:
-                pass
+        self.begin_serving()
 
     @staticmethod
     def _pieces(stream, head):

@@ -4,7 +4,6 @@ The proxy keeps two descriptors for each, and so does the test. Where the system
 as many as it does, 1,000 at least.
 """
 import json
-import resource
 import select
 import socket
 import sys
@@ -13,6 +12,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig import procs  # noqa: E402
 from rig.pkrig import SLOW, Proxy, cpu_seconds  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
 
@@ -49,15 +49,10 @@ FOLLOWED_MAX = 4864  # With the state of a parser in both directions, and a time
 
 def setUpModule():
     global COUNT, DESCRIPTORS
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, max(DESCRIPTORS, hard)))
-    except (ValueError, OSError):  # Without CAP_SYS_RESOURCE.
-        DESCRIPTORS = hard
-        COUNT = min(COUNT, (hard - 1000) // 2)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    DESCRIPTORS = procs.may_have_descriptors(DESCRIPTORS)
+    COUNT = min(COUNT, (DESCRIPTORS - 1000) // 2)
     if COUNT < 1000 and not SANITIZED:
-        raise unittest.SkipTest(f"only {hard} descriptors")
+        raise unittest.SkipTest(f"only {DESCRIPTORS} descriptors")
 
 
 class Idle(unittest.TestCase):

@@ -11,12 +11,12 @@ import asyncio
 import json
 import re
 import sys
-import threading
 from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 from . import http1
 from .origin_faults import FAULTS
+from .served import LoopServer
 
 
 class Connection:
@@ -75,15 +75,14 @@ class Connection:
             self.buffer.clear()
 
 
-class Origin:
+class Origin(LoopServer):
     """`with Origin() as origin:` serves on origin.port in a thread of its own."""
 
     def __init__(self, port=0, raw_max=1 << 16, host="127.0.0.1"):
-        self.port, self.raw_max, self.host = port, raw_max, host
+        super().__init__(port, host)
+        self.raw_max = raw_max
         self.counts, self.connections, self.open = Counter(), [], 0
         self.heads = []
-        self._loop = asyncio.new_event_loop()
-        self._started = threading.Event()
 
     @staticmethod
     def linger(writer, on):
@@ -93,33 +92,6 @@ class Origin:
         sock = writer.get_extra_info("socket")
         if sock and sock.fileno() >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", on, 0))
-
-    def __enter__(self):
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        self._started.wait(10)
-        return self
-
-    def __exit__(self, *_):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    def _run(self):
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self.serve())
-        self._loop.close()
-
-    async def serve(self):
-        self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._connection, self.host, self.port, backlog=1024)
-        self.port = server.sockets[0].getsockname()[1]
-        self._started.set()
-        await self._stop.wait()
-        server.close()
-        tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _connection(self, reader, writer):
         conn = Connection(self, reader, writer, len(self.connections))

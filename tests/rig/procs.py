@@ -1,5 +1,17 @@
 """What /proc says about a process and its descendants: memory, descriptors, who is who."""
 import os
+import resource
+
+
+def may_have_descriptors(wanted):
+    """Lets this process and what it starts have so many, or as many as the system allows: how many."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
+        return wanted
+    except (ValueError, OSError):  # Without CAP_SYS_RESOURCE.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        return hard
 
 
 def children(pid):
