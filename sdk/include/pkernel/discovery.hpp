@@ -61,14 +61,7 @@ struct discovery {
 
     template <class F>
     static void contained(void* raw, F f) noexcept {
-        auto& i = detail::instance<T>::of(raw);
-        try {
-            f(i.plugin);
-        } catch (const std::exception& e) {
-            i.host.log(PK_LOG_ERROR, e.what());
-        } catch (...) {
-            i.host.log(PK_LOG_ERROR, "exception in a discovery hook");
-        }
+        detail::call_logged<T>(raw, "exception in a discovery hook", f);
     }
     static void watch(void* raw, const pk_discovery_upstream* u) noexcept {
         contained(raw, [u](T& t) { t.watch(discovery_upstream(u)); });

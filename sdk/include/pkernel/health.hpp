@@ -73,14 +73,7 @@ struct health_source {
 
     template <class F>
     static void contained(void* raw, F f) noexcept {
-        auto& i = detail::instance<T>::of(raw);
-        try {
-            f(i.plugin);
-        } catch (const std::exception& e) {
-            i.host.log(PK_LOG_ERROR, e.what());
-        } catch (...) {
-            i.host.log(PK_LOG_ERROR, "exception in a health hook");
-        }
+        detail::call_logged<T>(raw, "exception in a health hook", f);
     }
 
     static constexpr auto elected() -> decltype(pk_health::elected) {

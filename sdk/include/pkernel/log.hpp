@@ -20,14 +20,7 @@ struct log {
     // A log that throws loses its line; the request was answered already.
     template <class F>
     static void contained(void* raw, F f) noexcept {
-        auto& i = detail::instance<T>::of(raw);
-        try {
-            f(i.plugin);
-        } catch (const std::exception& e) {
-            i.host.log(PK_LOG_ERROR, e.what());
-        } catch (...) {
-            i.host.log(PK_LOG_ERROR, "exception in a log hook");
-        }
+        detail::call_logged<T>(raw, "exception in a log hook", f);
     }
 
     static void record(void* raw, const pk_record* r) noexcept {

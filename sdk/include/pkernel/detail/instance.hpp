@@ -67,6 +67,20 @@ Result contained(pk_stream* s, Result on_error, F f, Then then = {}) noexcept {
     return on_error;
 }
 
+// Runs f on the plugin: a hook that belongs to no stream and answers nothing. An exception is a
+// line of the log, `otherwise` where it has no words of its own.
+template <class T, class F>
+void call_logged(void* raw, std::string_view otherwise, F f) noexcept {
+    auto& i = instance<T>::of(raw);
+    try {
+        f(i.plugin);
+    } catch (const std::exception& e) {
+        i.host.log(PK_LOG_ERROR, e.what());
+    } catch (...) {
+        i.host.log(PK_LOG_ERROR, otherwise);
+    }
+}
+
 // Runs f, which is one step of an instance's life. An exception is an error of the config.
 template <class F>
 pk_status contained(const host& h, F f) noexcept {
