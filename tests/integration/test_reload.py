@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import h2  # noqa: E402
 from rig.certs import Authority  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, Taken, build_dir, fd_count  # noqa: E402
+from rig.ports import free_port  # noqa: E402
 
 SAY = """
 listeners:
@@ -85,11 +86,6 @@ def websocket_origin(listener):
         )
         while sock.recv(4096):
             sock.sendall(b"\x81\x02hi")
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return sock.getsockname()[1]
 
 
 def refuses(port):

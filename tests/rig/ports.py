@@ -1,5 +1,10 @@
 """Ports for tests, never fixed ones."""
+import fcntl
+import os
+import random
 import socket
+import tempfile
+from pathlib import Path
 
 
 class Refusing:
@@ -45,8 +50,22 @@ class Full:
             one.close()
 
 
+_held = []  # Open lock files: a port stays this process's until it ends.
+
+
 def free_port():
-    """For programs that cannot listen on port 0. Nobody else gets it in the moment between, most likely."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """For programs that cannot listen on port 0. No outgoing connection takes it (it lies below their range), and
+    no other test that runs at the same time: whoever was given it holds a lock on the file of its name."""
+    below = min(int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]), 32768)
+    locks = Path(tempfile.gettempdir()) / f"pkrig-ports-{os.getuid()}"
+    locks.mkdir(exist_ok=True)
+    while True:
+        port = random.randrange(10000, below)
+        lock = open(locks / str(port), "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.create_server(("127.0.0.1", port)):
+                _held.append(lock)
+                return port
+        except OSError:
+            lock.close()
