@@ -55,7 +55,8 @@ _held = []  # Open lock files: a port stays this process's until it ends.
 
 def free_port():
     """For programs that cannot listen on port 0. No outgoing connection takes it (it lies below their range), and
-    no other test that runs at the same time: whoever was given it holds a lock on the file of its name."""
+    no other test that runs at the same time: whoever was given it holds a lock on the file of its name.
+    """
     below = min(int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]), 32768)
     locks = Path(tempfile.gettempdir()) / f"pkrig-ports-{os.getuid()}"
     locks.mkdir(exist_ok=True)
