@@ -55,9 +55,10 @@ struct session_calls {
         s.cause_ = cause;
         s.failure_.assign(text.data, std::min<std::size_t>(text.size, failure_text_max));
     }
+    static std::uint32_t more(pk_conn* c) { return session::of(c).more_; }
     static constexpr pk_conn_api table{sizeof(pk_conn_api), 0,       &protocols, &set_protocol,
                                        &peer_name,          &place,  &peer,      &resume,
-                                       &make_waker,         &submit, &fail};
+                                       &make_waker,         &submit, &fail,      &more};
 };
 
 session::session(session_context& in, const transport_plan& plan, int socket, const facts& about,
@@ -126,8 +127,9 @@ io_result session::receive(char* at, std::size_t size) noexcept {
     return result(answer == PK_IO_DONE && (n == 0 || n > size) ? pk_io{PK_IO_FAILED} : answer, n);
 }
 
-io_result session::send(base::slice_queue& out) noexcept {
+io_result session::send(base::slice_queue& out, bool more) noexcept {
     if (failed_) return {io_status::failed, 0};
+    more_ = more;
     const auto all = out.view();
     const auto most = out.bytes();
     const plugin::call_marker mark(context_.marker, plan_.instance->number());

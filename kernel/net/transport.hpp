@@ -90,8 +90,8 @@ public:
     io_result receive(char* at, std::size_t size) noexcept;
     // Whether the last receive that gave bytes has emptied the fd.
     bool drained() const noexcept { return drained_; }
-    // Takes bytes from the front of `out`.
-    io_result send(base::slice_queue& out) noexcept;
+    // Takes bytes from the front of `out`. `more`: further ones or close_write follow in this turn.
+    io_result send(base::slice_queue& out, bool more) noexcept;
     // True: sent, or it never will be.
     bool close_write() noexcept;
 
@@ -138,6 +138,7 @@ private:
     bool failed_ = false;
     bool paused_ = false;
     bool resumed_ = false;
+    bool more_ = false;  // Inside the transport's write.
     bool drained_ = false;
     std::uint32_t plaintext_ = 0;
     std::uint32_t cause_ = PK_END_PROTOCOL;

@@ -12,7 +12,7 @@ constexpr int vectors_per_write = 64;
 }  // namespace
 
 io_result wire::send(base::slice_queue& out, bool more) noexcept {
-    if (session_) return session_->send(out);
+    if (session_) return session_->send(out, more);
     iovec parts[vectors_per_write];
     const int n = out.gather(parts, vectors_per_write);
     const auto r = send_some(fd_, parts, n, more);

@@ -54,7 +54,7 @@ public:
     bool emptied(std::size_t got, std::size_t room) const noexcept {
         return session_ ? session_->drained() : got < room;
     }
-    // Takes from the front of `out`. `more`: further bytes follow at once.
+    // Takes from the front of `out`. `more`: further bytes or the end follow in the same turn.
     io_result send(base::slice_queue& out, bool more) noexcept;
     // Reads into `in`, which has room, and keeps its owner's flags: whether there may be more to
     // read, and whether the peer's FIN was seen.

@@ -164,7 +164,7 @@ void http1_server::watch_writing() {
 // again.
 int http1_server::splice_target(bool company) noexcept {
     const bool known = response_left_ > 0 || phase_ == phase::tunnel;
-    if (chunked_ || until_close_ || !known || aborted_) return -1;
+    if (chunked_ || until_close_ || !known || aborted_ || wire_.plain_to_write() < 0) return -1;
     while (!out_.empty() && writable_) {
         const auto r = wire_.send(out_, company);
         if (r.status != net::io_status::done) return -1;

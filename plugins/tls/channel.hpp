@@ -51,7 +51,7 @@ private:
 
     bool receive();
     bool send_kept() noexcept;
-    std::size_t send_out() noexcept;
+    std::size_t send_out(int flags = 0) noexcept;
     pk::io failed(const pk::conn& c, std::uint32_t cause, std::string_view what);
     pk::io failed(const pk::conn& c, int error);
     pk::io seal(const pk::conn& c, pk::data bytes, std::uint64_t skip, std::uint64_t& n);

@@ -45,7 +45,8 @@ const pk_conn_api api{sizeof(pk_conn_api),
                       [](pk_conn*) {},
                       [](pk_conn*) { return pk_waker{}; },
                       [](pk_conn*, const pk_conn_job*) -> pk_status { return PK_UNSUPPORTED; },
-                      [](pk_conn*, std::uint32_t, pk_str text) { FUZZ_CHECK(text.size > 0); }};
+                      [](pk_conn*, std::uint32_t, pk_str text) { FUZZ_CHECK(text.size > 0); },
+                      [](pk_conn*) { return 0u; }};
 
 // Two names, one of which asks clients for a certificate.
 struct world {

@@ -1,7 +1,9 @@
 """S42: hellos and records of unusual sizes, towards a listener with TLS."""
+import select
 import shutil
 import socket
 import ssl
+import struct
 import sys
 import tempfile
 import time
@@ -32,6 +34,11 @@ def records(data):
         found.append((data[0], data[1:3], data[5 : 5 + size]))
         data = data[5 + size :]
     return found
+
+
+def data_packets_received(sock):
+    """tcpi_data_segs_in of linux/tcp.h"""
+    return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160), 152)[0]
 
 
 def in_records_of(size, data):
@@ -104,6 +111,29 @@ class Records(unittest.TestCase):
         for version in self.VERSIONS:
             with self.subTest(version):
                 self.ask(version, lambda sock, data: sock.sendall(in_records_of(1, data)))
+
+    def open(self):
+        context = ssl.create_default_context(cafile=self.ca.pem)
+        tls = context.wrap_socket(self.connect(), server_hostname="app.test")
+        self.addCleanup(tls.close)
+        return tls
+
+    def test_tickets_answer_and_goodbye_leave_together(self):
+        """Each packet would cost a way through the stack, and wake the client."""
+        tls = self.open()
+        tls.sendall(b"GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n")
+        reply = b"".join(iter(lambda: tls.recv(1 << 16), b""))
+        self.assertTrue(reply.endswith(b"here"), reply)
+        self.assertTrue(tls.session.has_ticket)
+        self.assertEqual(data_packets_received(tls), 2)  # The first is the server's flight.
+
+    def test_tickets_come_to_who_asks_nothing(self):
+        tls = self.open()
+        self.assertTrue(select.select([tls], [], [], 5 * SLOW)[0], "no ticket")
+        tls.setblocking(False)
+        with self.assertRaises(ssl.SSLWantReadError):
+            tls.recv(1)
+        self.assertTrue(tls.session.has_ticket)
 
     def test_a_large_hello_in_one_record_and_in_many(self):
         names = ["http/1.1"] + [f"{i:03}" + "x" * 250 for i in range(60)]

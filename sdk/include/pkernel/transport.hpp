@@ -68,6 +68,8 @@ public:
         raw_->api->fail(raw_, cause, str(why));
         return io::failed;
     }
+    // Inside on_write: more bytes or on_close_write follow in the same turn.
+    bool more() const noexcept { return raw_->api->more(raw_) != 0; }
     pk_conn* raw() const noexcept { return raw_; }
 
 private:

@@ -34,9 +34,10 @@ struct conn_calls {
         of(c).cause_ = cause;
         of(c).failure_ = view(text);
     }
+    static std::uint32_t more(pk_conn* c) { return of(c).more_; }
     static constexpr pk_conn_api table{sizeof(pk_conn_api), 0,      protocols, set_protocol,
                                        peer_name,           place,  peer,      resume,
-                                       make_waker,          submit, fail};
+                                       make_waker,          submit, fail,      more};
 };
 
 transport_conn::transport_conn(const pk_transport& table, void* instance, std::uint32_t side,
@@ -97,7 +98,8 @@ pk_io transport_conn::read(std::string& into, std::size_t room) {
     return answer;
 }
 
-pk_io transport_conn::write(std::vector<std::string>& slices) {
+pk_io transport_conn::write(std::vector<std::string>& slices, bool more) {
+    more_ = more;
     std::vector<pk_slice> all;
     for (const std::string& s : slices) all.push_back({s.data(), s.size(), nullptr});
     const pk_slice_view bytes{all.data(), static_cast<std::uint32_t>(all.size()), sizeof(pk_slice)};

@@ -235,6 +235,10 @@ static void c_fail(pk_conn* c, uint32_t cause, pk_str text) {
     (void)c, (void)cause;
     snprintf(f.failure, sizeof f.failure, "%.*s", (int)text.size, text.data);
 }
+static uint32_t c_more(pk_conn* c) {
+    (void)c;
+    return 0;
+}
 static const pk_conn_api conn_api = {sizeof(pk_conn_api),
                                      0,
                                      c_protocols,
@@ -245,7 +249,8 @@ static const pk_conn_api conn_api = {sizeof(pk_conn_api),
                                      c_resume,
                                      c_waker,
                                      c_submit,
-                                     c_fail};
+                                     c_fail,
+                                     c_more};
 
 static void start(const char* hello) {
     int fds[2];

@@ -83,6 +83,10 @@ typedef struct pk_conn_api {
 
     /* Before PK_IO_FAILED: cause is PK_END_..., text one sentence for log and metrics. Copied. */
     void (*fail)(struct pk_conn* c, uint32_t cause, pk_str text);
+
+    /* A leaf. Inside write: 1 when more bytes or close_write follow in the same turn, so
+     * that what is sent may wait for them (MSG_MORE). */
+    uint32_t (*more)(struct pk_conn* c);
 } pk_conn_api;
 
 typedef struct pk_conn {
@@ -119,7 +123,8 @@ typedef struct pk_transport {
      * the fd or lost. */
     pk_io (*write)(pk_conn* c, const pk_slice_view* bytes, uint64_t* n);
     /* Tells the peer that no more will come (close_notify); reading may go on. Once, after all
-     * writes. The kernel shuts the fd's direction down after DONE. */
+     * writes. The kernel shuts the fd's direction down right after DONE (its FIN may take the bytes
+     * along: MSG_MORE). */
     pk_io (*close_write)(pk_conn* c);
     /* The last call. The kernel closes the fd after it, with a reset where the stream demands one.
      */

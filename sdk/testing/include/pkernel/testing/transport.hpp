@@ -36,7 +36,7 @@ public:
     pk_io read(std::string& into, std::size_t room = 64 * 1024);
     pk_io read_once(std::string& into, std::size_t room);
     // Drops what was taken from `slices`.
-    pk_io write(std::vector<std::string>& slices);
+    pk_io write(std::vector<std::string>& slices, bool more = false);
     pk_io close_write();
 
     bool serves(std::string_view host);
@@ -56,6 +56,7 @@ private:
     int peer_ = -1;
     bool opened_ = false;
     bool failed_ = false;
+    bool more_ = false;  // In write.
     std::uint32_t cause_ = 0;
     std::string failure_;
     std::string protocol_;
