@@ -6,15 +6,10 @@
 #include "kernel/base/check.hpp"
 #include "kernel/config/load.hpp"
 #include "kernel/config/render.hpp"
+#include "tests/fuzz/libfyaml_leak.hpp"
 #include "tests/unit/config/fake_plugins.hpp"
 
 using namespace pkernel::config;
-
-// libfyaml 0.7.12 loses what it has read of a quoted text that has no end: a refused file costs a
-// few kilobytes. That nothing of ours is lost the reader's unit tests see, where its leaks count.
-extern "C" const char* __lsan_default_suppressions() {
-    return "leak:libfyaml.so\n";
-}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     testing::fake_plugins plugins;

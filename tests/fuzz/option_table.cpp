@@ -14,6 +14,7 @@
 #include "kernel/config/render.hpp"
 #include "kernel/config/schema.hpp"
 #include "kernel/config/yaml.hpp"
+#include "tests/fuzz/libfyaml_leak.hpp"
 #include "tests/unit/config/fake_plugins.hpp"
 
 using namespace pkernel::config;
