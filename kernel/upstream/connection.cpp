@@ -113,6 +113,10 @@ void connection::run_deferred() {
 void connection::flush() {
     if (phase_ == phase::closed || phase_ == phase::connecting || phase_ == phase::handshake)
         return;
+    if (readable_ && nothing_asked()) {
+        read();
+        if (phase_ == phase::closed) return;
+    }
     const bool had = !out_.empty() || (sink_waits_ && writable_);
     if (writable_) sink_waits_ = false;
     while (!out_.empty() && writable_) {
@@ -229,6 +233,12 @@ bool connection::make_room() {
     return in_.extend(what_.limits->head.head_max);
 }
 
+// What comes on a kept connection before anything of the request has left belongs to an earlier
+// response: it must not become the answer to this one (behaviour F15).
+bool connection::nothing_asked() const noexcept {
+    return phase_ == phase::head && reused() && !wrote_;
+}
+
 bool connection::fill() {
     if (!readable_) return false;
     if (!make_room()) {
@@ -238,6 +248,10 @@ bool connection::fill() {
     const auto r = wire_.fill(in_, readable_, peer_closed_);
     switch (r.status) {
         case net::io_status::done:
+            if (nothing_asked()) {
+                fail(failure_kind::closed);
+                return false;
+            }
             got_bytes_ = true;
             if (phase_ == phase::body) time(timing::stall, what_.limits->stall);
             if (phase_ == phase::tunnel)

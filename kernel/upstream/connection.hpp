@@ -233,6 +233,7 @@ private:
     void look_at_idle();
     void read();
     bool fill();
+    bool nothing_asked() const noexcept;
     bool take_head();
     bool make_room();
     bool reads() const noexcept {

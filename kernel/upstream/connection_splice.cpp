@@ -37,7 +37,7 @@ std::int64_t connection::splice_into(int pipe, std::size_t most) {
 
 int connection::body_sink() noexcept {
     if (!reads() || request_ended_ || write_failed_ || phase_ == phase::tunnel) return -1;
-    if (wire_.plain_to_write() < 0) return -1;
+    if (wire_.plain_to_write() < 0 || (readable_ && nothing_asked())) return -1;
     while (!out_.empty() && writable_) {
         const auto r = wire_.send(out_, true);
         if (r.status == net::io_status::would_block) writable_ = false;

@@ -1,4 +1,6 @@
 """Faulty origins: what the client gets, and how often the origin executed it."""
+import os
+import signal
 import socket
 import sys
 import time
@@ -6,7 +8,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from rig import http1, loss_client  # noqa: E402
+from rig import http1, loss_client, procs  # noqa: E402
 from rig.pkrig import SLOW, Full, Origin, Proxy, Refusing  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
 
@@ -52,6 +54,38 @@ def exchange(port, method, path, body=b"", timeout=10):
                 if not more and end == "open":
                     end = "fin"
                 data += more
+
+
+class Surplus(unittest.TestCase):
+    """F15: what an origin says unasked on a kept connection is nobody's answer."""
+
+    RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+
+    def serve(self, origin, answer):
+        while b"\r\n\r\n" not in origin.recv(4096):
+            pass
+        origin.sendall(self.RESPONSE + answer)
+
+    def test_what_comes_in_the_turn_in_which_the_connection_is_used_again(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(10 * SLOW)
+            with Proxy(config(listener.getsockname()[1])) as proxy:
+                with socket.create_connection(("127.0.0.1", proxy.port()), 10 * SLOW) as client:
+                    ask = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+                    client.sendall(ask)
+                    first, _ = listener.accept()
+                    self.serve(first, b"good")
+                    self.assertTrue(client.recv(4096).endswith(b"good"))
+                    engine = proxy.engine_pid()
+                    procs.stop(engine)  # It sees both at once when it goes on: the request first.
+                    client.sendall(ask)
+                    first.sendall(self.RESPONSE + b"evil")
+                    os.kill(engine, signal.SIGCONT)
+                    second, _ = listener.accept()
+                    self.serve(second, b"good")
+                    self.assertTrue(client.recv(4096).endswith(b"good"))
+                    first.close()
+                    second.close()
 
 
 class OneOrigin(unittest.TestCase):

@@ -1,6 +1,8 @@
 """What /proc says about a process and its descendants: memory, descriptors, who is who."""
 import os
 import resource
+import signal
+import time
 
 
 def may_have_descriptors(wanted):
@@ -87,3 +89,20 @@ def cpu_seconds(pid):
         except OSError:
             pass
     return total / os.sysconf("SC_CLK_TCK")
+
+
+def stop(pid):
+    """SIGSTOP; returns when none of its threads runs any more."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 5
+    while any(_state(pid, task) != "T" for task in _listdir(f"/proc/{pid}/task")):
+        assert time.monotonic() < deadline, f"{pid} does not stop"
+        time.sleep(0.001)
+
+
+def _state(pid, task):
+    try:
+        with open(f"/proc/{pid}/task/{task}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return "T"  # It has ended.

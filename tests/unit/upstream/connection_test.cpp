@@ -25,12 +25,16 @@ struct recorder final : upstream::connection_user {
     void on_response_data(base::slice data) override { body += data.view(); }
     void on_response_end(const http::fields&) override { ended = true; }
     void on_send_drained() override {}
-    void on_failure(const upstream::failure&) override { failed = true; }
+    void on_failure(const upstream::failure& f) override {
+        failed = true;
+        why = f;
+    }
     bool wants_data() override { return true; }
     bool held_by_client() override { return false; }
 
     std::string body;
     bool connected = false, ended = false, failed = false;
+    upstream::failure why{};
 };
 
 // A connection to a socket of ours, which plays the origin.
@@ -118,6 +122,24 @@ BOOST_AUTO_TEST_CASE(an_origin_that_speaks_while_idle_is_dropped) {
     p.origin_says("HTTP/1.1 200 OK\r\n");
     p.conn->on_io(net::io_readable);
     BOOST_TEST(p.keeper.failed);
+}
+
+// The connection is taken from the pool and its origin's word is read in one turn of the loop: the
+// request is written only at its end.
+BOOST_AUTO_TEST_CASE(what_came_before_the_request_left_is_not_its_answer) {
+    pair p;
+    p.exchange(response);
+    p.conn->go_idle(p.keeper);
+    p.conn->begin(p.user, {&p.limits, &p.head, &p.trailers});
+    p.conn->send(base::slice("GET / HTTP/1.1\r\n\r\n", 18, nullptr));
+    p.conn->end_request();
+    p.origin_says("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+    p.conn->on_io(net::io_readable | net::io_writable);
+    BOOST_REQUIRE(p.user.failed);
+    BOOST_TEST(p.user.body == "ok");  // Of the first one.
+    BOOST_TEST((p.user.why.kind == upstream::failure_kind::closed));
+    BOOST_TEST(!p.user.why.got_bytes);
+    BOOST_TEST((p.user.why.request == upstream::sent::nothing));
 }
 
 BOOST_AUTO_TEST_CASE(an_origin_that_closes_while_idle_is_dropped) {
