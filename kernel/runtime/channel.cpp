@@ -20,6 +20,7 @@ bool known(message_kind kind, bool from_engine) noexcept {
         case message_kind::close:
         case message_kind::ready:
         case message_kind::files:
+        case message_kind::read:
             return from_engine;
         case message_kind::sockets:
         case message_kind::drain:

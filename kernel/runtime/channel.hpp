@@ -24,8 +24,10 @@ enum class message_kind : std::uint32_t {
     close = 2,   // The address is no longer in the config.
     ready = 3,   // It serves; `count` workers.
     files = 4,   // Asks for the config's files that it may not open: `file`s, then `files_end`.
+    read = 5,    // An order was; `count` is its kind.
     // From the master.
     sockets = 16,  // Carries fds; or none, and `step` and `error` say why.
+    // Orders, of which one of a kind is on its way at a time: the channel cannot fill up with them.
     drain = 17,
     stop = 18,
     reload = 19,

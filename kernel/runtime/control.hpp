@@ -2,15 +2,36 @@
 
 #pragma once
 
+#include <bit>
+#include <cstdint>
 #include <optional>
 
 namespace pkernel::runtime {
 
 enum class control_event {
-    drain,       // Accept what waits, stop listening, finish what is in flight, return 0.
-    stop,        // Return 0 at once.
-    reload,      // SIGHUP.
-    reopen_logs  // SIGUSR1.
+    stop,         // Return 0 at once.
+    drain,        // Accept what waits, stop listening, finish what is in flight, return 0.
+    reopen_logs,  // SIGUSR1.
+    reload        // SIGHUP.
+};
+
+// Those that were heard of and not taken yet. What is told while the same still waits is one with
+// it; of several the first in the order above goes first: whoever ends does not reload before.
+class waiting_events {
+public:
+    void note(control_event e) noexcept { bits_ |= bit(e); }
+    std::optional<control_event> take() noexcept {
+        if (bits_ == 0) return std::nullopt;
+        const auto first = static_cast<control_event>(std::countr_zero(bits_));
+        bits_ = first == control_event::stop ? 0 : bits_ & ~bit(first);
+        return first;
+    }
+
+private:
+    static std::uint32_t bit(control_event e) noexcept {
+        return std::uint32_t{1} << static_cast<unsigned>(e);
+    }
+    std::uint32_t bits_ = 0;
 };
 
 // [control]

@@ -21,6 +21,21 @@ bool is_sockets(message_kind kind) {
     return kind == message_kind::sockets;
 }
 
+std::optional<control_event> event_of(message_kind order) {
+    switch (order) {
+        case message_kind::drain:
+            return control_event::drain;
+        case message_kind::stop:
+            return control_event::stop;
+        case message_kind::reload:
+            return control_event::reload;
+        case message_kind::reopen_logs:
+            return control_event::reopen_logs;
+        default:
+            return std::nullopt;
+    }
+}
+
 bool is_of_files(message_kind kind) {
     return kind == message_kind::file || kind == message_kind::files_end;
 }
@@ -103,39 +118,36 @@ bool engine_link::wait_for(bool (*wanted)(message_kind), received& out) {
     }
 }
 
+// The master may give the same order again from now on.
 void engine_link::note(message_kind kind) {
-    if (events_.size() >= events_max) return;
-    switch (kind) {
-        case message_kind::drain:
-            return events_.push_back(control_event::drain);
-        case message_kind::stop:
-            return events_.push_back(control_event::stop);
-        case message_kind::reload:
-            return events_.push_back(control_event::reload);
-        case message_kind::reopen_logs:
-            return events_.push_back(control_event::reopen_logs);
-        default:
-            return;  // An answer to a question that was given up.
-    }
+    const auto event = event_of(kind);
+    if (!event) return;  // An answer to a question that was given up.
+    waiting_.note(*event);
+    message text;
+    text.kind = message_kind::read;
+    text.count = static_cast<std::uint32_t>(kind);
+    channel_.send(text);
 }
 
-std::optional<control_event> engine_link::take() {
-    while (events_.empty()) {
+void engine_link::read_orders() {
+    for (int i = 0; i < messages_max; ++i) {
         received got;
         switch (channel_.receive(got)) {
             case channel::status::message:
                 note(got.text.kind);
                 break;
             case channel::status::empty:
-                return std::nullopt;
+                return;
             default:
-                if (std::exchange(gone_, true)) return std::nullopt;
-                return control_event::stop;
+                if (!std::exchange(gone_, true)) waiting_.note(control_event::stop);
+                return;
         }
     }
-    const control_event first = events_.front();
-    events_.pop_front();
-    return first;
+}
+
+std::optional<control_event> engine_link::take() {
+    read_orders();
+    return waiting_.take();
 }
 
 void engine_link::ready(unsigned workers) {

@@ -2,8 +2,6 @@
 
 #pragma once
 
-#include <deque>
-
 #include "kernel/runtime/channel.hpp"
 #include "kernel/runtime/control.hpp"
 #include "kernel/runtime/listener_source.hpp"
@@ -14,7 +12,7 @@ namespace pkernel::runtime {
 class engine_link final : public listener_source, public control_source {
 public:
     static constexpr int answer_time_max_ms = 10'000;
-    static constexpr std::size_t events_max = 256;  // Further ones, which wait unread, are dropped.
+    static constexpr int messages_max = 64;  // Read at a time.
 
     explicit engine_link(channel to_master) : channel_(std::move(to_master)) {}
 
@@ -32,10 +30,11 @@ public:
 
 private:
     bool wait_for(bool (*wanted)(message_kind), received& out);
+    void read_orders();
     void note(message_kind kind);
 
     channel channel_;
-    std::deque<control_event> events_;
+    waiting_events waiting_;
     bool gone_ = false;
 };
 

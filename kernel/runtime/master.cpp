@@ -132,11 +132,26 @@ void master::read_signals() {
     }
 }
 
-void master::tell(message_kind kind) {
+void master::tell(message_kind order) {
+    if (!engine_) return;
+    const auto bit = std::uint32_t{1} << static_cast<unsigned>(order);
+    if (engine_->unread & bit) {
+        engine_->again |= bit;
+        return;
+    }
     message text;
-    text.kind = kind;
-    if (engine_ && !engine_->link.send(text))
-        base::log(log_level::warning, "the engine does not read what the master tells it");
+    text.kind = order;
+    if (!engine_->link.send(text)) return;  // It is gone.
+    engine_->unread |= bit;
+}
+
+// What was asked for meanwhile may be asked for after what it has read.
+void master::was_read(std::uint32_t order) {
+    const auto bit = order < 32 ? std::uint32_t{1} << order : 0;
+    engine_->unread &= ~bit;
+    if (!(engine_->again & bit)) return;
+    engine_->again &= ~bit;
+    tell(static_cast<message_kind>(order));
 }
 
 void master::end_gently_or_not() {
@@ -194,6 +209,8 @@ void master::handle(const message& from_engine) {
             return listeners_.end_round();
         case message_kind::files:
             return answer_files();
+        case message_kind::read:
+            return was_read(from_engine.count);
         default:
             return;
     }

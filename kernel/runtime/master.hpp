@@ -48,6 +48,8 @@ private:
         pid_t pid;
         channel link;
         std::optional<clock::time_point> ready_since;
+        // Bits of message_kind: orders that it has not read yet, those of them to be given again.
+        std::uint32_t unread = 0, again = 0;
     };
 
     void start_engine();
@@ -57,7 +59,8 @@ private:
     void read_signals();
     void end_gently_or_not();
     void kill_engine();
-    void tell(message_kind kind);
+    void tell(message_kind order);
+    void was_read(std::uint32_t order);
     void read_channel();
     void handle(const message& from_engine);
     void answer_listen(const message& ask);

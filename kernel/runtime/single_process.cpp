@@ -35,14 +35,13 @@ void single_process::close(const config::address& at, std::string_view owner) {
 
 std::optional<control_event> single_process::take() {
     while (const int number = next_signal(signals_.get())) {
-        if (number == SIGHUP) return control_event::reload;
-        if (number == SIGUSR1) return control_event::reopen_logs;
+        if (number == SIGHUP) waiting_.note(control_event::reload);
+        if (number == SIGUSR1) waiting_.note(control_event::reopen_logs);
         if (!is_end(number)) continue;
-        if (std::exchange(draining_, true)) return control_event::stop;
-        store_.close_all();
-        return control_event::drain;
+        waiting_.note(draining_ ? control_event::stop : control_event::drain);
+        if (!std::exchange(draining_, true)) store_.close_all();
     }
-    return std::nullopt;
+    return waiting_.take();
 }
 
 }  // namespace pkernel::runtime

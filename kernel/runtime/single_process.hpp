@@ -24,6 +24,7 @@ public:
 private:
     listener_store store_;
     base::unique_fd signals_;
+    waiting_events waiting_;
     bool draining_ = false;
 };
 

@@ -195,6 +195,20 @@ int serve(engine_link& link, base::crash_board&, unsigned, int out) {
     }
 }
 
+const char* name_of(control_event event) {
+    switch (event) {
+        case control_event::stop:
+            return "stop";
+        case control_event::drain:
+            return "drain";
+        case control_event::reopen_logs:
+            return "reopen";
+        case control_event::reload:
+            return "reload";
+    }
+    return "none";
+}
+
 std::pair<int, pid_t> port_and_pid(const std::string& line) {
     int port = 0, pid = 0;
     BOOST_REQUIRE(std::sscanf(line.c_str(), "port %d pid %d", &port, &pid) == 2);
@@ -276,21 +290,51 @@ BOOST_AUTO_TEST_CASE(signals_are_passed_on_in_order_and_a_second_end_is_quick) {
     running_master master([](engine_link& link, auto&, unsigned, int out) {
         link.ready(1);
         say(out, "up");
-        for (;;) say(out, "event " + std::to_string(static_cast<int>(*wait_event(link))));
+        for (;;) say(out, name_of(*wait_event(link)));
         return 1;
     });
     master.wait_for("up");
     master.send(SIGHUP);
-    master.wait_for("event 2");
+    master.wait_for("reload");
     master.send(SIGUSR1);
-    master.wait_for("event 3");
+    master.wait_for("reopen");
     master.send(SIGQUIT);
-    master.wait_for("event 0");
+    master.wait_for("drain");
     const auto start = clock_type::now();
     master.send(SIGTERM);
-    master.wait_for("event 1");
+    master.wait_for("stop");
     BOOST_TEST(master.wait_exit() == 0);
     BOOST_TEST((clock_type::now() - start < std::chrono::seconds(1)));
+}
+
+// However many come while it is busy: they are one reload and one more, and the word to end is not
+// lost among them.
+BOOST_AUTO_TEST_CASE(a_storm_of_signals_neither_queues_up_nor_hides_the_end) {
+    pipe_ends gate;
+    running_master master([&](engine_link& link, auto&, unsigned, int out) {
+        link.ready(1);
+        say(out, "up");
+        char one;
+        BOOST_REQUIRE(::read(gate.read.get(), &one, 1) == 1);
+        for (int reloads = 0;;) {
+            const auto event = *wait_event(link);
+            reloads += event == control_event::reload;
+            if (event != control_event::drain) continue;
+            say(out, "drain after " + std::to_string(reloads));
+            return 0;
+        }
+    });
+    master.wait_for("up");
+    for (int i = 0; i < 2000; ++i) {
+        master.send(SIGHUP);
+        master.send(SIGUSR1);
+        if (i % 10 == 0) ::usleep(200);  // So that many of them are signals of their own.
+    }
+    master.send(SIGTERM);
+    BOOST_REQUIRE(::write(gate.write.get(), "x", 1) == 1);
+    const auto line = master.wait_for("drain after ");
+    BOOST_TEST(std::atoi(line.c_str() + std::strlen("drain after ")) <= 2);
+    BOOST_TEST(master.wait_exit() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(an_end_before_the_engine_is_ready_is_at_once_and_well) {
