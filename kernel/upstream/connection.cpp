@@ -1,70 +1,14 @@
 #include "kernel/upstream/connection.hpp"
 
-#include <cerrno>
-
 #include "kernel/base/check.hpp"
 #include "kernel/net/socket.hpp"
 
 namespace pkernel::upstream {
 
-namespace {
-
-failure_kind connect_failure(int why) noexcept {
-    if (why == ECONNREFUSED || why == ENOENT) return failure_kind::connect_refused;
-    if (why == ETIMEDOUT) return failure_kind::connect_timeout;
-    return failure_kind::connect_unreachable;
-}
-
-}  // namespace
-
 connection::connection(net::loop& loop, base::block_pool& blocks, const peer_key& key)
     : loop_(loop), key_(key), in_(blocks), timer_(&on_timer, this) {}
 
 connection::~connection() = default;
-
-bool connection::connect(const destination& to, const transport_use& through,
-                         net::nanoseconds timeout, connection_user& user, failure* why) {
-    if (through.plan) through_ = std::make_unique<const transport_use>(through);
-    if (!(to.addresses->size() == 1 ? connect_one(to.at(0)) : connect_race(to))) {
-        *why = {connect_failure(errno)};
-        return false;
-    }
-    user_ = &user;
-    time(timing::connect, timeout);
-    return true;
-}
-
-// A connect that is done already is told by the first event.
-bool connection::connect_one(const socket_address& to) {
-    bool done = false;
-    peer_ = net::to_pk_address(to.storage);
-    wire_.attach(net::connect_to(to.get(), to.size, &done));
-    return wire_.open() && loop_.add(wire_.fd(), *this);
-}
-
-bool connection::connect_race(const destination& to) {
-    race_.reset(new race(loop_, to, *this));
-    return race_->start();
-}
-
-// That it is writable is told again, now to us.
-void connection::race_won(base::unique_fd fd, const socket_address& at) {
-    end_race();
-    peer_ = net::to_pk_address(at.storage);
-    wire_.attach(fd.release());
-    if (!loop_.retarget(wire_.fd(), *this)) fail(failure_kind::connect_unreachable);
-}
-
-void connection::race_lost(int error) {
-    end_race();
-    fail(connect_failure(error));
-}
-
-void connection::end_race() noexcept {
-    if (!race_) return;
-    race_->end();
-    loop_.retire(race_.release());
-}
 
 void connection::connected() {
     phase_ = phase::idle;
@@ -171,7 +115,7 @@ void connection::on_io(std::uint32_t events) {
     if (phase_ == phase::closed) return;
     if (phase_ == phase::connecting) {
         const int why = net::connect_error(wire_.fd());
-        if (why != 0) return fail(connect_failure(why));
+        if (why != 0) return connect_failed(why);
         if (!(events & net::io_writable)) return;
         writable_ = true;
         if (through_) return begin_handshake();
@@ -473,6 +417,8 @@ void connection::expire() {
             return;
         case timing::connect:
             return fail(failure_kind::connect_timeout);
+        case timing::backlog:
+            return connect_again();
         case timing::send:
             return fail(failure_kind::send_timeout);
         case timing::response:

@@ -211,7 +211,17 @@ private:
         ended,
         closed
     };
-    enum class timing : std::uint8_t { none, connect, send, response, stall, gathering };
+    enum class timing : std::uint8_t { none, connect, backlog, send, response, stall, gathering };
+
+    // Of a unix socket: the system refuses where it would keep a TCP connection waiting, and nobody
+    // tells when there is room, so it is asked again and again within the time to connect.
+    struct full_backlog {
+        full_backlog(const socket_address& address, net::instant end) : to(address), until(end) {}
+        static constexpr net::nanoseconds pause_max = std::chrono::milliseconds(50);
+        const socket_address to;
+        const net::instant until;
+        net::nanoseconds pause = std::chrono::milliseconds(1);
+    };
 
     static void on_timer(void* self);
     void run_deferred() override;
@@ -222,6 +232,8 @@ private:
     void expire();
     void time(timing what, net::nanoseconds after);
     bool connect_one(const socket_address& to);
+    void connect_again();
+    void connect_failed(int why);
     bool connect_race(const destination& to);
     void race_won(base::unique_fd fd, const socket_address& at) override;
     void race_lost(int error) override;
@@ -258,6 +270,7 @@ private:
     std::unique_ptr<const transport_use> through_;  // Null: no transport.
     pk_address peer_{};                             // Connected to.
     std::unique_ptr<race> race_;  // While it connects to one of several addresses.
+    std::unique_ptr<full_backlog> backlog_;
     phase phase_ = phase::connecting;
     timing timing_ = timing::none;
     bool readable_ = false;

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -63,6 +64,53 @@ def ask(port, path="/", sock=None):
     return sock, data
 
 
+FORWARD_UNIX = """
+listeners:
+  - {{ name: web, address: "127.0.0.1:0" }}
+upstreams:
+  app: {{ endpoints: [ "unix:{0}" ], timeouts: {{ connect: {1} }} }}
+routes:
+  - match: {{ path: / }}
+    forward: app
+"""
+
+
+class FullPath:
+    """A unix socket whose backlog is full, until it serves."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp()
+        self.path = f"{self.folder}/full.sock"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        self.listener.listen(1)
+        self.first = []
+        try:
+            while True:
+                self.first.append(socket.socket(socket.AF_UNIX))
+                self.first[-1].setblocking(False)
+                self.first[-1].connect(self.path)
+        except BlockingIOError:
+            pass
+
+    def serve(self, count):
+        for _ in range(len(self.first) - 1):
+            self.listener.accept()[0].close()
+        for _ in range(count):
+            conn, _ = self.listener.accept()
+            conn.recv(4096)
+            conn.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            conn.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for one in (*self.first, self.listener):
+            one.close()
+        shutil.rmtree(self.folder)
+
+
 class Start(unittest.TestCase):
     def test_it_serves_with_a_master_and_one_engine(self):
         with Proxy(ANY_PORT, workers=2) as proxy:
@@ -111,6 +159,23 @@ class Start(unittest.TestCase):
                 sock.close()
                 self.assertTrue(data.startswith(b"HTTP/1.1 200"), data)
             self.assertFalse(path.exists())
+
+    def test_a_unix_socket_whose_backlog_is_full_is_waited_for_as_one_of_tcp_is(self):
+        with FullPath() as full, Proxy(FORWARD_UNIX.format(full.path, "10s")) as proxy:
+            socks = [socket.create_connection(("127.0.0.1", proxy.port()), 10) for _ in range(20)]
+            for sock in socks:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            full.serve(len(socks))
+            for sock in socks:
+                self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 200"))
+                sock.close()
+
+    def test_and_no_longer_than_a_connect_may_take(self):
+        with FullPath() as full, Proxy(FORWARD_UNIX.format(full.path, "200ms")) as proxy:
+            sock, data = ask(proxy.port())
+            sock.close()
+            self.assertTrue(data.startswith(b"HTTP/1.1 504"), data)
+            self.assertIn(b"connect_timeout", data)
 
     def test_a_stale_unix_socket_is_replaced_a_live_one_is_not(self):
         with tempfile.TemporaryDirectory() as folder:
