@@ -138,6 +138,7 @@ private:
     void attempt(bool same);
     bool choose();
     bool find_place();
+    bool others_wait() const noexcept;
     bool wait_for_place();
     bool take_place();
     void go_on_from_queue();

@@ -117,10 +117,14 @@ bool forward::choose() {
 // The same for the next attempt: who waited has one; who comes first while others wait has none.
 bool forward::find_place() {
     if (std::exchange(chosen_, false)) return true;
-    const bool pinned = pinned_.index != PK_NO_ENDPOINT;
-    if (attempts_ == 0 && !pinned && chooser_->anybody_waits() && ask_->tried.count == 0)
-        return false;
-    return choose();
+    const bool first = attempts_ == 0 && pinned_.index == PK_NO_ENDPOINT && ask_->tried.count == 0;
+    return first && others_wait() ? false : choose();
+}
+
+// For a place: it may be long until an endpoint is up again, so nobody stands in line behind those
+// that wait for that.
+bool forward::others_wait() const noexcept {
+    return chooser_->anybody_waits() && !chooser_->all_down();
 }
 
 // There is no place. True: it waits for one, or may not and was refused. A second attempt does not
@@ -128,7 +132,7 @@ bool forward::find_place() {
 bool forward::wait_for_place() {
     const auto& conf = *chooser_->of().conf;
     if (attempts_ > 0 || pinned_.index != PK_NO_ENDPOINT || conf.queue_max == 0) return false;
-    if (!chooser_->anybody_waits() && !chooser_->full()) return false;
+    if (!others_wait() && !chooser_->full()) return false;
     auto& loop = stream_.in().loop;
     if (!chooser_->door(loop).enter(ask_->waiter, conf.queue_max)) {
         refuse({PK_END_LIMIT, "queue_full"}, "Too many requests wait for the upstream.");

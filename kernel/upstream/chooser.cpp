@@ -85,7 +85,7 @@ void chooser::go_on_from(const chooser& before) {
 std::uint32_t chooser::pick(const tried& before, net::instant now, pk_stream* stream,
                             response_field_fn response_field) {
     const auto& all = upstream_.endpoints;
-    early_ = all_down_ = false;
+    early_ = false;
     if (before.count == tried::attempts_max) return PK_NO_ENDPOINT;
     // The usual case costs nothing by endpoint.
     if (before.count == 0 && upstream_.out.load(std::memory_order_relaxed) == 0) {
@@ -113,14 +113,9 @@ bool chooser::find_candidates(const tried& before, net::instant now, bool early)
         for (std::uint32_t i = 0; i < all.size(); ++i) {
             const endpoint& e = all[i];
             if (e.backup != backups || !has_place(e) || before.has(i)) continue;
-            if (may_ask(e, now, early))
-                candidates_.push_back(i);
-            else
-                all_down_ = true;
+            if (may_ask(e, now, early)) candidates_.push_back(i);
         }
-        if (candidates_.empty()) continue;
-        all_down_ = false;
-        return true;
+        if (!candidates_.empty()) return true;
     }
     return false;
 }
@@ -253,6 +248,16 @@ void chooser::release(std::uint32_t index) noexcept {
     const auto before = __atomic_fetch_sub(&e.shared->abi.in_flight, 1, __ATOMIC_SEQ_CST);
     if (before == e.connections_max) upstream_.out.fetch_sub(1, std::memory_order_relaxed);
     if (e.connections_max > 0) upstream_.line.room()->place_is_free();
+}
+
+bool chooser::all_down() const noexcept {
+    bool any = false;
+    for (const endpoint& e : upstream_.endpoints) {
+        if (!e.in) continue;
+        if (!e.health->down()) return false;
+        any = true;
+    }
+    return any && !upstream_.conf->try_all_down;
 }
 
 bool chooser::full() const noexcept {

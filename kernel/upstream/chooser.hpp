@@ -41,8 +41,9 @@ public:
     // the request by; `response_field` is what it may call meanwhile.
     std::uint32_t pick(const tried& before, net::instant now, pk_stream* stream,
                        response_field_fn response_field);
-    // Whether health kept the last pick, which found none, from finding one.
-    bool all_down() const noexcept { return all_down_; }
+    // Whether health has taken out every endpoint that the config has in, so that there is nothing
+    // but their trials.
+    bool all_down() const noexcept;
 
     // How many endpoints could be picked yet.
     std::uint32_t left(const tried& before, net::instant now) const noexcept;
@@ -108,7 +109,6 @@ private:
     retry_budget budget_;
     std::unique_ptr<wait_door> door_;  // Made when it is first needed.
     bool early_ = false;               // The last pick found nobody up.
-    bool all_down_ = false;
 };
 
 // A balancer inside of another is reached through the kernel: this is what makes its handle.

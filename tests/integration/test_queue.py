@@ -146,6 +146,38 @@ class Queue(unittest.TestCase):
         self.assertEqual(words.pop("/refused"), "queue_full")  # {"end_reason": "queue_full"}
         self.assertEqual(set(words.values()), {"complete"})
 
+    def test_who_comes_while_all_are_down_is_told_so_whoever_waits(self):
+        self.start(more="health: [ health_passive: { failures: 1, cooldown: 60s } ]")
+        waiting = [self.ask(f"/{i}") for i in range(21)][1:]
+        self.origin.listener.close()
+        self.origin.resets = 1
+        self.origin.let_go()
+        self.proxy.wait_log("down \\(health_passive", 10 * SLOW)
+        # One of them may be the trial that a down endpoint gets twice a second.
+        for late in ("/21", "/22", "/23"):
+            status, fields = self.answer(self.ask(late))
+            if b"upstream_down" in fields[b"proxy-status"]:
+                break
+        self.assertEqual((status, fields[b"retry-after"]), (503, b"1"))
+        waiting[-1].setblocking(False)
+        self.assertRaises(BlockingIOError, waiting[-1].recv, 1)  # It goes on waiting.
+        for sock in waiting:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.close()
+
+    def test_a_full_endpoint_beside_one_that_is_down_is_not_all_down(self):
+        self.start(queue="balancer: round_robin", count=2, more="health: [ health_passive: 1 ]")
+        socks = [self.ask("/0"), self.ask("/1")]
+        self.origins[0].listener.close()
+        self.origins[0].resets = 1
+        self.origins[0].let_go()
+        self.proxy.wait_log("down \\(health_passive", 10 * SLOW)
+        status, fields = self.answer(self.ask("/2"))
+        self.assertEqual(status, 503)
+        self.assertIn(b"no_endpoint", fields[b"proxy-status"])
+        self.origins[1].let_go()
+        self.assertEqual(sorted(self.statuses(socks)), [200, 502])
+
     def test_without_a_queue_nobody_waits(self):
         self.start(queue="")
         first = self.ask("/0")
