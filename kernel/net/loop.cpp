@@ -50,29 +50,10 @@ nanoseconds processor_wait() noexcept {
     return nanoseconds(waited);
 }
 
-mailbox::mailbox() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    if (fd_ < 0) fail("eventfd");
-}
-
-mailbox::~mailbox() {
-    ::close(fd_);
-}
-
-bool mailbox::post(handler fn, void* target, std::uint64_t a, std::uint64_t b) {
-    {
-        std::lock_guard lock(mutex_);
-        if (waiting_.size() >= messages_max) return false;
-        waiting_.push_back({fn, target, a, b});
-        if (waiting_.size() > 1) return true;  // The first has already rung.
-    }
-    wake();
-    return true;
-}
-
 // Cannot fail: only a counter near 2^64 would make it block.
-void mailbox::wake() noexcept {
+void loop::wake() noexcept {
     const std::uint64_t one = 1;
-    while (::write(fd_, &one, sizeof one) < 0 && errno == EINTR) {
+    while (::write(door_.get(), &one, sizeof one) < 0 && errno == EINTR) {
     }
 }
 
@@ -88,36 +69,29 @@ bell::~bell() {
 }
 
 void bell::ring() noexcept {
-    if (!rung_.exchange(true, std::memory_order_acq_rel)) loop_.mailbox_.wake();
+    if (!rung_.exchange(true, std::memory_order_acq_rel)) loop_.wake();
 }
 
 void loop::answer_bells() {
+    std::uint64_t count;
+    while (::read(door_.get(), &count, sizeof count) < 0 && errno == EINTR) {
+    }
     for (bell* b = bells_; b; b = b->next_)
         if (b->rung_.exchange(false, std::memory_order_acq_rel)) b->answer_(b->owner_);
-}
-
-void mailbox::deliver() {
-    std::uint64_t count;
-    while (::read(fd_, &count, sizeof count) < 0 && errno == EINTR) {
-    }
-    {
-        std::lock_guard lock(mutex_);
-        waiting_.swap(delivering_);
-    }
-    for (const message& m : delivering_) m.fn(m.target, m.a, m.b);
-    delivering_.clear();
 }
 
 loop::loop()
     : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       now_(monotonic_now()),
       timers_(now_),
-      late_timer_([](void* self) { static_cast<loop*>(self)->add_late_ones(); }, this) {
+      late_timer_([](void* self) { static_cast<loop*>(self)->add_late_ones(); }, this),
+      door_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (epoll_ < 0) fail("epoll_create1");
+    if (!door_) fail("eventfd");
     epoll_event e{};
     e.events = EPOLLIN;
-    e.data.ptr = nullptr;  // The mailbox.
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, mailbox_.fd_, &e) < 0) fail("epoll_ctl");
+    e.data.ptr = nullptr;  // The door.
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, door_.get(), &e) < 0) fail("epoll_ctl");
 }
 
 loop::~loop() {
@@ -201,12 +175,12 @@ bool loop::wait_and_dispatch() {
     const nanoseconds waited = now_ - waits_from;
     ready_since_ = waited < slept_least ? before : now_;
     if (waited >= slept_least) idle_ += waited;
-    bool mail = false;
+    bool rung = false;
     for (int i = 0; i < n; ++i) {
         if (i + 1 < n) __builtin_prefetch(events[i + 1].data.ptr);
         const std::uint32_t e = events[i].events;
         if (!events[i].data.ptr) {
-            mail = true;
+            rung = true;
             continue;
         }
         const std::uint32_t bits =
@@ -214,10 +188,7 @@ bool loop::wait_and_dispatch() {
             (e & EPOLLRDHUP ? io_peer_closed : 0u) | (e & (EPOLLERR | EPOLLHUP) ? io_broken : 0u);
         static_cast<io_target*>(events[i].data.ptr)->on_io(bits);
     }
-    if (mail) {
-        mailbox_.deliver();
-        answer_bells();
-    }
+    if (rung) answer_bells();
     return n == 0 || (n > 0 && n < events_per_turn_max && now_ - before < sure_for);
 }
 

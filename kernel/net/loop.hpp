@@ -3,17 +3,15 @@
 // Edge-triggered means that an io_target must remember that its fd is readable or writable until a
 // call has said EAGAIN, or a read came back short. No epoll_ctl is made per wait, and an idle
 // connection holds no buffer. (docs/decisions/ tells why this is not Asio.) Everything but
-// mailbox::post is for the loop's thread only.
+// bell::ring is for the loop's thread only.
 
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
-#include <mutex>
-#include <vector>
 
 #include "kernel/base/list.hpp"
+#include "kernel/base/unique_fd.hpp"
 #include "kernel/net/timer.hpp"
 
 namespace pkernel::net {
@@ -65,41 +63,9 @@ private:
     int fd_ = -1;
 };
 
-// Messages from other threads. Bounded: post says no when full.
-class mailbox {
-public:
-    using handler = void (*)(void* target, std::uint64_t a, std::uint64_t b);
-    static constexpr std::size_t messages_max = 64 * 1024;
-
-    mailbox();
-    ~mailbox();
-    mailbox(const mailbox&) = delete;
-    mailbox& operator=(const mailbox&) = delete;
-
-    // Any thread. `target` must outlive the loop's run, or tell stale messages apart by a and b
-    // itself.
-    bool post(handler fn, void* target, std::uint64_t a, std::uint64_t b);
-
-private:
-    friend class loop;
-    friend class bell;
-    struct message {
-        handler fn;
-        void* target;
-        std::uint64_t a, b;
-    };
-    void deliver();
-    void wake() noexcept;
-
-    int fd_;
-    std::mutex mutex_;
-    std::vector<message> waiting_;
-    std::vector<message> delivering_;
-};
-
 class loop;
 
-// A door from other threads that cannot be full: rings made before the last was answered become
+// The door from other threads. It cannot be full: rings made before the last was answered become
 // one.
 class bell {
 public:
@@ -141,7 +107,7 @@ public:
     bool add_listener(int fd, io_target& target);
     void remove(int fd);
 
-    // Runs until stop. Each turn: events, mailbox, timers, deferred work, then the retired are
+    // Runs until stop. Each turn: events, bells, timers, deferred work, then the retired are
     // destroyed. While more events wait than a turn takes, timers wait too, for so many turns at
     // most: what arrived in time is not timed out because this process was stopped or busy.
     static constexpr std::uint32_t crowded_turns_max = 64;
@@ -158,7 +124,6 @@ public:
     instant ready_since() const noexcept { return ready_since_; }
     nanoseconds idle_time() const noexcept { return idle_; }  // Asleep, in all.
     timer_wheel& timers() noexcept { return timers_; }
-    mailbox& messages() noexcept { return mailbox_; }
 
     void defer(deferred& work) noexcept {
         if (!work.linked()) deferred_.push_back(work);
@@ -170,6 +135,7 @@ private:
     friend class bell;
     void add_late_ones();
     bool control(int operation, int fd, io_target& target);
+    void wake() noexcept;  // [any]
     void answer_bells();
     bool wait_and_dispatch();
     void run_deferred();
@@ -184,7 +150,7 @@ private:
     timer_wheel timers_;
     timer late_timer_;
     base::list<late_watch, late_watch> late_;
-    mailbox mailbox_;
+    base::unique_fd door_;  // What wakes it from its wait.
     bell* bells_ = nullptr;
     base::list<deferred, deferred> deferred_;
     base::list<retired, retired> retired_;
