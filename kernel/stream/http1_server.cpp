@@ -109,7 +109,7 @@ void http1_server::proceed() {
 
 bool http1_server::make_room() {
     if (phase_ == phase::body && in_.empty()) {
-        in_.renew(framing_.kind == http::body_kind::chunked || left_ > 4096);
+        in_.renew(body_.long_yet());
         return true;
     }
     if (phase_ == phase::tunnel) {
@@ -189,24 +189,22 @@ void http1_server::head_complete(std::size_t used) {
     timing_ = reading::none;
     ++requests_;
     http::parse_fault fault;
+    http::framing framing;
     if (!http::make_request(s.head, accepted_by().secure, s.arena, s.request, fault) ||
-        !http::request_framing(s.head, framing_, fault))
+        !http::request_framing(s.head, framing, fault))
         return refuse(fault);
     if (!account_->has_room(0)) return refuse({431, "connection_memory"});
     const auto most = listener().conf->limits.keepalive_requests;
-    keep_ = framing_.keep_alive && !context_.last_requests() && !draining_ &&
+    keep_ = framing.keep_alive && !context_.last_requests() && !draining_ &&
             (most == 0 || requests_ < most);
     const pk_field* expect = s.head.headers.find(PK_FIELD_EXPECT);
     const bool old = (s.request.flags & PK_REQUEST_HTTP10) != 0;
-    const bool body = framing_.kind != http::body_kind::none &&
-                      (framing_.kind != http::body_kind::length || framing_.length > 0);
+    body_.begin(framing);
+    const bool body = !body_.over();
     const bool expects = expect && body && !old &&
                          http::lists_token(s.head.headers, PK_FIELD_EXPECT, "100-continue");
     http::remove_connection_fields(s.head.headers);
-    http::normalise_length(s.head.headers, framing_, 200);
-    left_ = framing_.length;
-    chunks_ = {};
-    in_trailers_ = false;
+    http::normalise_length(s.head.headers, framing, 200);
     continued_ = !expects;
     phase_ = body ? phase::body : phase::waiting;
     request_whole_ = !body;
@@ -226,63 +224,25 @@ void http1_server::refuse(const http::parse_fault& fault) {
     stream_->refuse(fault, limit ? PK_END_LIMIT : PK_END_PROTOCOL);
 }
 
+// False: more bytes are needed.
 bool http1_server::take_body() {
-    if (framing_.kind == http::body_kind::chunked)
-        return in_trailers_ ? take_trailers() : take_chunked();
-    const std::size_t n = std::min<std::uint64_t>(left_, in_.size());
-    left_ -= n;
-    stream_->request_data(in_.take(n));
-    if (left_ == 0) body_complete();
-    return true;
-}
-
-bool http1_server::take_chunked() {
-    http::parse_fault fault;
-    const auto step = chunks_.next(in_.view(), fault);
-    switch (step.what) {
-        case http::chunked_decoder::event::need_more:
-            in_.consume(in_.size());
-            break;
-        case http::chunked_decoder::event::trailers:
-            in_.consume(step.consumed);
-            in_trailers_ = true;
-            seen_ = 0;
-            break;
-        case http::chunked_decoder::event::data: {
-            base::slice data = in_.share(step.data);
-            in_.consume(step.consumed);
-            stream_->request_data(std::move(data));
-            break;
-        }
-        case http::chunked_decoder::event::bad:
-            keep_ = false;
-            phase_ = phase::waiting;
-            stream_->request_failed(fault.status, {PK_END_PROTOCOL, fault.cause});
-            break;
-    }
-    return true;
-}
-
-bool http1_server::take_trailers() {
-    std::size_t used = 0;
+    using event = http::body_reader::event;
     http::parse_fault fault;
     auto& trailers = stream_->request_trailers;
-    const auto r =
-        http::parse_trailers(in_.view(), seen_, listener().head_limits, trailers, &used, fault);
-    if (r == http::parse_result::need_more) {
-        trailers.clear();
-        seen_ = in_.size();
-        return false;
-    }
-    if (r == http::parse_result::bad) {
+    const auto step = body_.next(in_.view(), listener().head_limits, trailers, fault);
+    base::slice data;
+    if (step.what == event::data) data = in_.share(step.data);
+    if (!trailers.empty()) stream_->pin(base::block_ref::share(in_.owner()));
+    in_.consume(step.consumed);
+    if (step.what == event::need_more) return false;
+    if (step.what == event::bad) {
         keep_ = false;
         phase_ = phase::waiting;
         stream_->request_failed(fault.status, {PK_END_PROTOCOL, fault.cause});
         return true;
     }
-    if (!trailers.empty()) stream_->pin(base::block_ref::share(in_.owner()));
-    in_.consume(used);
-    body_complete();
+    if (step.what == event::data) stream_->request_data(std::move(data));
+    if (body_.over()) body_complete();
     return true;
 }
 
@@ -336,7 +296,6 @@ void http1_server::next_request() {
     phase_ = phase::idle;
     responding_ = response_done_ = aborted_ = until_close_ = chunked_ = false;
     need_more_ = false;
-    framing_ = {};
     scratch_.reset();
     time_reading(reading::idle, listener().conf->timeouts.client_idle);
     if (!in_.empty() || readable_)

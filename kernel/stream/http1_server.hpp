@@ -13,8 +13,7 @@
 #include "kernel/base/input_buffer.hpp"
 #include "kernel/base/scratch.hpp"
 #include "kernel/base/slice_queue.hpp"
-#include "kernel/http/chunked.hpp"
-#include "kernel/http/framing.hpp"
+#include "kernel/http/body_reader.hpp"
 #include "kernel/net/fd_splice.hpp"
 #include "kernel/net/wire.hpp"
 #include "kernel/stream/client_connection.hpp"
@@ -87,8 +86,6 @@ private:
     bool splices_tunnel();
     void pump_tunnel();
     void tunnel_writes();
-    bool take_chunked();
-    bool take_trailers();
     void body_complete();
     void begin_early();
     bool watch();
@@ -122,7 +119,6 @@ private:
     bool peer_closed_ = false;
     bool proceeding_ = false;
     bool need_more_ = false;
-    bool in_trailers_ = false;
     bool request_whole_ = false;  // Read to its end.
     bool keep_ = true;            // Another request may follow.
     bool chunked_ = false;        // The response.
@@ -143,9 +139,7 @@ private:
     base::slice_queue out_;
     base::scratch scratch_;
     std::size_t seen_ = 0;
-    http::framing framing_;
-    http::chunked_decoder chunks_;
-    std::uint64_t left_ = 0;       // Of the request's body.
+    http::body_reader body_;
     std::uint64_t window_in_ = 0;  // Bytes in the present rate window.
     std::uint64_t gone_mark_ = 0;
     std::uint64_t written_ = 0;  // To the socket, ever.

@@ -10,7 +10,7 @@ bool http1_server::splices_body() {
     // The origin may have answered and gone, and its fd may be another's by now.
     if (splice_.active() && !stream_->body_goes_on()) splice_.end();
     if (splice_.active()) return true;
-    const bool worth = framing_.kind == http::body_kind::length && left_ >= splice_body_min;
+    const bool worth = body_.left() >= splice_body_min;
     if (!worth || !readable_ || !in_.empty() || wire_.plain_to_read() < 0) return false;
     splice_to_ = stream_->body_sink();
     return splice_to_ >= 0 && splice_.begin(context_.pipes);
@@ -20,7 +20,9 @@ bool http1_server::splices_body() {
 bool http1_server::pump_body() {
     using outcome = net::fd_splice::outcome;
     std::uint64_t moved = 0;
-    const auto what = splice_.pump(wire_.fd(), splice_to_, moved, left_);
+    auto left = body_.left();
+    const auto what = splice_.pump(wire_.fd(), splice_to_, moved, left);
+    body_.moved(body_.left() - left);
     window_in_ += moved;
     if (moved > 0) stream_->body_spliced(moved);
     if (what == outcome::more) {

@@ -37,14 +37,13 @@ void connection::begin(connection_user& user, const exchange& what) {
     what_ = what;
     phase_ = phase::head;
     timing_ = timing::none;
-    request_ended_ = write_failed_ = wrote_ = got_bytes_ = in_trailers_ = surplus_ = false;
+    request_ended_ = write_failed_ = wrote_ = got_bytes_ = surplus_ = false;
     full_reads_ = 0;
     sink_waits_ = read_ended_ = write_ended_ = false;
     in_.charge_to(what.account);
     seen_ = informational_ = 0;
-    left_ = 0;
     framing_ = {};
-    chunks_ = {};
+    body_ = {};
     idle_hint_.reset();
     ++exchanges_;
 }
@@ -167,7 +166,7 @@ void connection::read() {
 // Room for at least one byte more. False when the head can grow no further.
 bool connection::make_room() {
     if (phase_ == phase::body && in_.empty()) {
-        in_.renew(framing_.kind != http::body_kind::length || left_ > 4096);
+        in_.renew(body_.long_yet());
         return true;
     }
     if (phase_ == phase::tunnel) {
@@ -214,8 +213,7 @@ bool connection::fill() {
 }
 
 void connection::peer_ended() {
-    if (phase_ == phase::body && framing_.kind == http::body_kind::until_close)
-        return finish_response();
+    if (phase_ == phase::body && body_.ends_with_connection()) return finish_response();
     if (phase_ != phase::tunnel || write_failed_) return fail(failure_kind::closed);
     read_ended_ = true;
     user_->on_response_end(*what_.trailers);
@@ -258,13 +256,11 @@ bool connection::take_head() {
     }
     take_idle_hint();
     phase_ = phase::body;
-    left_ = framing_.length;
+    body_.begin(framing_);
     gathering_.begin();
     time(timing::stall, what_.limits->stall);
-    const bool empty = framing_.kind == http::body_kind::none ||
-                       (framing_.kind == http::body_kind::length && left_ == 0);
     user_->on_response_head(framing_);
-    if (empty && phase_ == phase::body) finish_response();
+    if (body_.over() && phase_ == phase::body) finish_response();
     return true;
 }
 
@@ -287,65 +283,19 @@ bool connection::take_body() {
         user_->on_response_data(in_.take(in_.size(), user_->nothing_waits()));
         return true;
     }
-    switch (framing_.kind) {
-        case http::body_kind::length: {
-            const std::size_t n = std::min<std::uint64_t>(left_, in_.size());
-            left_ -= n;
-            user_->on_response_data(in_.take(n));
-            if (left_ == 0 && phase_ == phase::body) finish_response();
-            return true;
-        }
-        case http::body_kind::until_close:
-            user_->on_response_data(in_.take(in_.size()));
-            return true;
-        case http::body_kind::chunked:
-            return in_trailers_ ? take_trailers() : take_chunked();
-        case http::body_kind::none:
-            return false;
-    }
-    return false;
-}
-
-bool connection::take_chunked() {
+    using event = http::body_reader::event;
     http::parse_fault fault;
-    const auto step = chunks_.next(in_.view(), fault);
-    switch (step.what) {
-        case http::chunked_decoder::event::need_more:
-            in_.consume(in_.size());
-            return true;
-        case http::chunked_decoder::event::bad:
-            fail(failure_kind::bad_response, fault);
-            return true;
-        case http::chunked_decoder::event::trailers:
-            in_.consume(step.consumed);
-            in_trailers_ = true;
-            return true;
-        case http::chunked_decoder::event::data: {
-            base::slice data = in_.share(step.data);
-            in_.consume(step.consumed);
-            user_->on_response_data(std::move(data));
-            return true;
-        }
-    }
-    return false;
-}
-
-bool connection::take_trailers() {
-    std::size_t used = 0;
-    http::parse_fault fault;
-    const auto r =
-        http::parse_trailers(in_.view(), seen_, what_.limits->head, *what_.trailers, &used, fault);
-    if (r == http::parse_result::need_more) {
-        what_.trailers->clear();
-        seen_ = in_.size();
-        return false;
-    }
-    if (r == http::parse_result::bad) {
+    const auto step = body_.next(in_.view(), what_.limits->head, *what_.trailers, fault);
+    base::slice data;
+    if (step.what == event::data) data = in_.share(step.data);
+    in_.consume(step.consumed);
+    if (step.what == event::need_more) return step.consumed > 0;
+    if (step.what == event::bad) {
         fail(failure_kind::bad_response, fault);
         return true;
     }
-    in_.consume(used);
-    finish_response();
+    if (step.what == event::data) user_->on_response_data(std::move(data));
+    if (body_.over() && phase_ == phase::body) finish_response();
     return true;
 }
 
@@ -358,9 +308,8 @@ void connection::finish_response() {
 
 bool connection::reusable() noexcept {
     const bool whole = phase_ == phase::ended && framing_.keep_alive &&
-                       framing_.kind != http::body_kind::until_close && !surplus_ &&
-                       request_ended_ && out_.empty() && !write_failed_ && !peer_closed_ &&
-                       what_.upgrade.empty();
+                       !body_.ends_with_connection() && !surplus_ && request_ended_ &&
+                       out_.empty() && !write_failed_ && !peer_closed_ && what_.upgrade.empty();
     if (!whole) return false;
     // Where the socket was not read to its end, something may lie behind the response.
     if (readable_) readable_ = wire_.is_stale();

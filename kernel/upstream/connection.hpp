@@ -14,9 +14,7 @@
 
 #include "kernel/base/input_buffer.hpp"
 #include "kernel/base/slice_queue.hpp"
-#include "kernel/http/chunked.hpp"
-#include "kernel/http/framing.hpp"
-#include "kernel/http/head.hpp"
+#include "kernel/http/body_reader.hpp"
 #include "kernel/net/fd_splice.hpp"
 #include "kernel/net/wire.hpp"
 #include "kernel/upstream/endpoint.hpp"
@@ -257,8 +255,6 @@ private:
     void take_idle_hint();
     void stop_gathering();
     bool take_body();
-    bool take_chunked();
-    bool take_trailers();
     void finish_response();
     void peer_ended();
     void fail(failure_kind kind, http::parse_fault fault = {});
@@ -280,7 +276,6 @@ private:
     bool write_failed_ = false;
     bool wrote_ = false;  // Or tried to, through a transport that may have sent a part.
     bool got_bytes_ = false;
-    bool in_trailers_ = false;
     bool reading_ = false;
     bool surplus_ = false;
     std::uint8_t full_reads_ = 0;  // Of a tunnel: those in a row that filled their block.
@@ -290,13 +285,12 @@ private:
     std::size_t seen_ = 0;
     std::uint32_t informational_ = 0;
     std::uint32_t exchanges_ = 0;
-    std::uint64_t left_ = 0;
     gathering gathering_;
     base::input_buffer in_;
     base::slice_queue out_;
     exchange what_{};
     http::framing framing_;
-    http::chunked_decoder chunks_;
+    http::body_reader body_;
     std::optional<net::nanoseconds> idle_hint_;
     net::timer timer_;
 };

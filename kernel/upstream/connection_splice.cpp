@@ -10,25 +10,25 @@
 namespace pkernel::upstream {
 
 std::uint64_t connection::spliceable() const noexcept {
-    const bool fits = phase_ == phase::body && framing_.kind == http::body_kind::length;
-    return fits && in_.empty() && wire_.plain_to_read() >= 0 ? left_ : 0;
+    const bool fits = phase_ == phase::body && in_.empty() && wire_.plain_to_read() >= 0;
+    return fits ? body_.left() : 0;
 }
 
 std::int64_t connection::splice_into(int pipe, std::size_t most) {
     if (!readable_) return 0;
-    const auto want = std::min<std::uint64_t>(most, left_);
+    const auto want = std::min<std::uint64_t>(most, body_.left());
     ssize_t n;
     do n = ::splice(wire_.fd(), nullptr, pipe, nullptr, want, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
-        left_ -= static_cast<std::uint64_t>(n);
-        gathering_.moved(wire_.fd(), static_cast<std::uint64_t>(n), left_);
+        body_.moved(static_cast<std::uint64_t>(n));
+        gathering_.moved(wire_.fd(), static_cast<std::uint64_t>(n), body_.left());
         time(timing::stall, what_.limits->stall);
         return n;
     }
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         readable_ = false;
-        if (gathering_.wait(wire_.fd(), left_)) time(timing::gathering, gathering::wait_max);
+        if (gathering_.wait(wire_.fd(), body_.left())) time(timing::gathering, gathering::wait_max);
         return 0;
     }
     fail(n == 0 ? failure_kind::closed : failure_kind::reset);
