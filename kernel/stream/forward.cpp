@@ -301,51 +301,43 @@ void forward::on_send_drained() {
 }
 
 bool forward::wants_data() {
-    if (stream_.tunnelling()) {
-        if (!tunnel_splices()) return stream_.wants_response();
-        pump_tunnel();
-        return false;
-    }
-    if (splices()) {
-        pump_splice();
-        return false;
-    }
-    return stream_.wants_response();
+    if (!splices()) return stream_.wants_response();
+    pump();
+    return false;
 }
 
-// Whether the body goes by splice, from here on if not before.
+// Whether the body, or the origin's side of a tunnel, goes by splice, from here on if not before:
+// when nobody looks at it.
 bool forward::splices() {
     if (splice_.active()) return true;
-    if (conn_->spliceable() < splicer::bytes_min || !conn_->readable()) return false;
-    if (!stream_.unfiltered_response()) return false;
-    splice_to_ = stream_.from().splice_target(true);
-    return splice_to_ >= 0 && splice_.begin(stream_.in().pipes);
+    if (!conn_->splices()) return false;
+    const bool tunnel = stream_.tunnelling();
+    if (!(tunnel ? stream_.moves_alone(PK_RESPONSE) : stream_.unfiltered_response())) return false;
+    splice_to_ = stream_.from().splice_target(!tunnel);
+    return splice_to_ >= 0 && splice_.begin(stream_.in().pipes, !tunnel);
 }
 
-// Whether the origin's side of a tunnel goes by splice: while it is busy and nobody looks at it.
-bool forward::tunnel_splices() {
-    if (tunnel_splice_.active()) return true;
-    if (conn_->splice_source() < 0 || !stream_.moves_alone(PK_RESPONSE)) return false;
-    splice_to_ = stream_.from().splice_target(false);
-    return splice_to_ >= 0 && tunnel_splice_.begin(stream_.in().pipes);
-}
-
-void forward::pump_tunnel() {
+void forward::pump() {
     using outcome = net::fd_splice::outcome;
+    auto& client = stream_.from();
+    const bool tunnel = stream_.tunnelling();
     std::uint64_t moved = 0;
-    const auto what = tunnel_splice_.pump(conn_->fd(), splice_to_, moved);
-    if (moved > 0) {
-        stream_.from().spliced(moved);
-        stream_.tunnel_moved();
-    }
+    const auto what = splice_.pump(*conn_, splice_to_, moved);
+    if (moved > 0) client.spliced(moved);
+    if (moved > 0 && tunnel) stream_.tunnel_moved();
+    splice_held_ = what == outcome::waits_sink;
     if (what == outcome::more) return conn_->read_on();
     if (what == outcome::waits_sink) {
         stream_.pause_response();
-        return stream_.from().splice_waits();
+        return client.splice_waits();
     }
-    tunnel_splice_.end();
-    if (what == outcome::waits_source) return conn_->source_waits();
-    conn_->source_over(what == outcome::failed);
+    if (what == outcome::waits_source && !tunnel) {
+        if (!conn_->gathers() && splice_.uncork()) client.splice_pauses();
+        return;
+    }
+    // A silent tunnel holds no pipe.
+    splice_.end();
+    if (what != outcome::waits_source) conn_->source_over(what);
 }
 
 bool forward::nothing_waits() {
@@ -356,30 +348,10 @@ bool forward::held_by_client() {
     return splice_.active() ? splice_held_ : !stream_.wants_response();
 }
 
-void forward::pump_splice() {
-    splice_held_ = false;
-    switch (splice_.pump(*conn_, stream_.from(), splice_to_)) {
-        case splicer::outcome::waits_origin:
-        case splicer::outcome::failed:
-            return;
-        case splicer::outcome::waits_client:
-            splice_held_ = true;
-            stream_.pause_response();
-            stream_.from().splice_waits();
-            return;
-        case splicer::outcome::more:
-            return conn_->read_on();
-        case splicer::outcome::done:
-            return conn_->finish_spliced();
-    }
-}
-
 void forward::response_drained() {
     if (!conn_ || !got_head_) return;
     if (splice_.active())
-        pump_splice();
-    else if (tunnel_splice_.active())
-        pump_tunnel();
+        pump();
     else
         conn_->resume_reading();
 }
@@ -396,7 +368,6 @@ void forward::cancel(bool with_reset) noexcept {
         ask_->scratch.reset();
     }
     splice_.end();
-    tunnel_splice_.end();
     release();
     if (conn_) std::exchange(conn_, nullptr)->abandon(with_reset);
 }

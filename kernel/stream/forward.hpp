@@ -17,7 +17,6 @@
 #include "kernel/net/fd_splice.hpp"
 #include "kernel/net/socket.hpp"
 #include "kernel/net/timer.hpp"
-#include "kernel/stream/splicer.hpp"
 #include "kernel/stream/spool.hpp"
 #include "kernel/upstream/chooser.hpp"
 #include "kernel/upstream/connection.hpp"
@@ -181,9 +180,7 @@ private:
     void log_detail(const upstream::failure& why) const;
     void release() noexcept;
     bool splices();
-    void pump_splice();
-    bool tunnel_splices();
-    void pump_tunnel();
+    void pump();
 
     stream& stream_;
     std::unique_ptr<asking> ask_;  // From start on; null in a tunnel that has settled.
@@ -225,8 +222,7 @@ private:
     net::nanoseconds queue_time_{0};
     net::nanoseconds head_time_{0};
     net::nanoseconds connect_time_{0};
-    splicer splice_;
-    net::fd_splice tunnel_splice_;
+    net::fd_splice splice_;  // Of a body, or a tunnel's origin, to the client.
 };
 
 }  // namespace pkernel::stream

@@ -247,7 +247,6 @@ void forward::release() noexcept {
 void forward::on_failure(const upstream::failure& why) {
     conn_ = nullptr;
     splice_.end();
-    tunnel_splice_.end();
     const bool was_connected = std::exchange(connected_, false);
     if (ask_) ask_->last_failure = why;
     if (got_head_) {

@@ -42,7 +42,8 @@ bool http1_server::splices_tunnel() {
 void http1_server::pump_tunnel() {
     using outcome = net::fd_splice::outcome;
     std::uint64_t moved = 0;
-    const auto what = splice_.pump(wire_.fd(), splice_to_, moved);
+    net::fd_source from(wire_.fd());
+    const auto what = splice_.pump(from, splice_to_, moved);
     if (moved > 0) stream_->request_spliced(moved);
     if (what == outcome::more) return context_.loop.defer(*this);
     if (what == outcome::waits_sink) return stream_->sink_waits();

@@ -20,9 +20,9 @@ bool http1_server::splices_body() {
 bool http1_server::pump_body() {
     using outcome = net::fd_splice::outcome;
     std::uint64_t moved = 0;
-    auto left = body_.left();
-    const auto what = splice_.pump(wire_.fd(), splice_to_, moved, left);
-    body_.moved(body_.left() - left);
+    net::fd_source from(wire_.fd(), body_.left());
+    const auto what = splice_.pump(from, splice_to_, moved);
+    body_.moved(body_.left() - from.left());
     window_in_ += moved;
     if (moved > 0) stream_->body_spliced(moved);
     if (what == outcome::more) {

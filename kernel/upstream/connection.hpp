@@ -64,7 +64,7 @@ public:
     // The connection is closed; the user lets go of it (it retires itself).
     virtual void on_failure(const failure& why) = 0;
     // Whether more body may be handed over now; after a no, resume_reading() begins again. A user
-    // that takes the body past the connection (splice_into) does so here, and says no.
+    // that takes the body past the connection (splices) does so here, and says no.
     virtual bool wants_data() = 0;
     // Whether what is handed over next waits behind nothing.
     virtual bool nothing_waits() { return false; }
@@ -84,10 +84,13 @@ struct exchange_limits {
 
 class connection final : public net::io_target,
                          public net::retired,
+                         public net::pipe_source,
                          private net::session_owner,
                          private race_owner,
                          private net::deferred {
 public:
+    static constexpr std::uint64_t splice_body_min = 64 * 1024;
+
     connection(net::loop& loop, base::block_pool& blocks, const peer_key& key);
     ~connection() override;
 
@@ -160,20 +163,15 @@ public:
     // The peer has closed, or has said something, while nothing was asked.
     bool is_stale() noexcept { return wire_.is_stale(); }
 
-    // The body's bytes left on the socket when none of it is buffered here and its length is known;
-    // else 0.
-    std::uint64_t spliceable() const noexcept;
-    // Moves up to `most` of them into a pipe. 0: none are there now; -1: on_failure was called.
-    // When the last has left the pipe, finish_spliced() ends the response.
-    std::int64_t splice_into(int pipe, std::size_t most);
-    void finish_spliced() { finish_response(); }
+    // Whether what follows may be, and is worth being, spliced from here: much of a body of known
+    // length is on its socket, or a busy tunnel.
+    bool splices() const noexcept;
+    // Of these bytes. What the pump answers but `more`, and that it waits, is to be told.
+    std::int64_t fill(int pipe, std::size_t most) noexcept override;
+    std::uint64_t left() const noexcept override;
+    void source_over(net::fd_splice::outcome how);
 
-    // Of a tunnel: the fd that its bytes can be spliced from while many come, or to while none wait
-    // here; else -1. What came of it the others tell.
-    int splice_source() const noexcept {
-        const bool busy = full_reads_ >= net::fd_splice::full_reads_min && readable_;
-        return phase_ == phase::tunnel && busy && in_.empty() ? wire_.plain_to_read() : -1;
-    }
+    // Of a tunnel: the fd that bytes can be spliced to while none wait here; else -1.
     int splice_sink() const noexcept {
         const bool free = out_.empty() && writable_ && !request_ended_;
         return phase_ == phase::tunnel && free ? wire_.plain_to_write() : -1;
@@ -182,16 +180,9 @@ public:
     // the rest can be spliced to; -1: send it.
     int body_sink() noexcept;
     int fd() const noexcept { return wire_.fd(); }
-    // As far as is known: something may wait in the socket.
-    bool readable() const noexcept { return readable_; }
     // It is told in a moment what became of the body: its socket waits for more, or for that
     // moment.
     bool gathers() const noexcept { return timing_ == timing::gathering; }
-    void source_waits() noexcept {
-        readable_ = false;
-        full_reads_ = 0;
-    }
-    void source_over(bool failed);
     // on_send_drained follows.
     void sink_waits();
     void read_on() { loop_.defer(*this); }

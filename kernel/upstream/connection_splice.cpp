@@ -1,38 +1,47 @@
-// The part of a connection that moves bodies past itself by splice(2).
+// The part of a connection that moves bodies and tunnels past itself by splice(2).
 
-#include <fcntl.h>
-
-#include <algorithm>
 #include <cerrno>
+#include <limits>
 
 #include "kernel/upstream/connection.hpp"
 
 namespace pkernel::upstream {
 
-std::uint64_t connection::spliceable() const noexcept {
-    const bool fits = phase_ == phase::body && in_.empty() && wire_.plain_to_read() >= 0;
-    return fits ? body_.left() : 0;
+bool connection::splices() const noexcept {
+    if (!in_.empty() || !readable_ || wire_.plain_to_read() < 0) return false;
+    return phase_ == phase::tunnel ? full_reads_ >= net::fd_splice::full_reads_min
+                                   : phase_ == phase::body && body_.left() >= splice_body_min;
 }
 
-std::int64_t connection::splice_into(int pipe, std::size_t most) {
-    if (!readable_) return 0;
-    const auto want = std::min<std::uint64_t>(most, body_.left());
-    ssize_t n;
-    do n = ::splice(wire_.fd(), nullptr, pipe, nullptr, want, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    while (n < 0 && errno == EINTR);
-    if (n > 0) {
-        body_.moved(static_cast<std::uint64_t>(n));
-        gathering_.moved(wire_.fd(), static_cast<std::uint64_t>(n), body_.left());
+std::uint64_t connection::left() const noexcept {
+    return phase_ == phase::tunnel ? std::numeric_limits<std::uint64_t>::max() : body_.left();
+}
+
+std::int64_t connection::fill(int pipe, std::size_t most) noexcept {
+    if (phase_ == phase::tunnel && !readable_) full_reads_ = 0;
+    errno = EAGAIN;
+    if (!readable_) return -1;
+    const auto n = net::splice_some(wire_.fd(), pipe, most);
+    const bool silent = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (silent) readable_ = false;
+    if (phase_ == phase::tunnel) {
+        if (silent) full_reads_ = 0;
+    } else if (n > 0) {
+        const auto moved = static_cast<std::uint64_t>(n);
+        body_.moved(moved);
+        gathering_.moved(wire_.fd(), moved, body_.left());
         time(timing::stall, what_.limits->stall);
-        return n;
+    } else if (silent && gathering_.wait(wire_.fd(), body_.left())) {
+        time(timing::gathering, gathering::wait_max);
     }
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        readable_ = false;
-        if (gathering_.wait(wire_.fd(), body_.left())) time(timing::gathering, gathering::wait_max);
-        return 0;
-    }
-    fail(n == 0 ? failure_kind::closed : failure_kind::reset);
-    return -1;
+    return n;
+}
+
+void connection::source_over(net::fd_splice::outcome how) {
+    if (how == net::fd_splice::outcome::done) return finish_response();
+    if (how == net::fd_splice::outcome::failed) return fail(failure_kind::reset);
+    readable_ = false;
+    peer_ended();
 }
 
 int connection::body_sink() noexcept {

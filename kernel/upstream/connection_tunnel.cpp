@@ -22,12 +22,6 @@ void connection::begin_tunnel() {
     user_->on_response_head(framing_);
 }
 
-void connection::source_over(bool failed) {
-    if (failed) return fail(failure_kind::reset);
-    readable_ = false;
-    peer_ended();
-}
-
 void connection::sink_waits() {
     writable_ = false;
     if (!std::exchange(sink_waits_, true)) time(timing::send, what_.limits->send);
