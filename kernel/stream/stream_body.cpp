@@ -361,13 +361,15 @@ void stream::deliver_tail(lane& l) {
         from_->send_end(response_trailers);
 }
 
-// What waits to go out after this handle.
+// What waits to go out after this handle. What a filter there has asked to collect does not: it
+// waits for more.
 std::uint64_t stream::queued_after(const slot& s, int direction) const noexcept {
     const lane& l = direction == PK_REQUEST ? request_ : response_;
     std::uint64_t n =
         l.tail.bytes() + (direction == PK_REQUEST ? forward_.queued() : from_->queued());
     const stage* st = s.sides[direction].at ? s.sides[direction].at->next : l.first;
-    for (; st; st = st->next) n += st->in.bytes();
+    for (; st; st = st->next)
+        if (!st->who->sides[direction].collecting) n += st->in.bytes();
     return n;
 }
 
