@@ -138,7 +138,7 @@ std::size_t forward::write_head(char* at, std::size_t capacity) {
     out.fields_of(stream_.head.headers);
     if (u.via) {
         out.text("Via: ");
-        out.text(stream_.from().version());
+        out.text(stream_.version());
         out.text(std::string_view(stream_.in().via).substr(stream_.in().via.find(' ')));
         out.text("\r\n");
     }

@@ -34,9 +34,7 @@ void fill_record(stream& s, pk_record& r) {
     r.annotations = s.annotations_.items;
     r.annotation_count = s.annotations_.count;
     r.annotation_stride = sizeof(pk_annotation);
-    const bool old = (s.request.flags & PK_REQUEST_HTTP10) != 0;
-    r.protocol = http::to_str(s.arena.join(std::string_view("HTTP/"),
-                                           old ? std::string_view("1.0") : s.from_->version()));
+    r.protocol = http::to_str(s.arena.join(std::string_view("HTTP/"), s.version()));
     r.failed_attempts = http::to_str(s.forward_.failed_attempts());
     r.upstream_queue_ns = static_cast<std::uint64_t>(s.forward_.queue_time().count());
     r.body_kept = http::to_str(s.forward_.body_kept());

@@ -72,6 +72,10 @@ public:
     // Whether more of the body may come now; after a no, resume_request() follows.
     bool wants_request() noexcept;
     bool request_closed() const noexcept { return request_closed_; }
+    // Of the protocol that the client speaks: "1.0".
+    std::string_view version() const noexcept {
+        return request.flags & PK_REQUEST_HTTP10 ? std::string_view("1.0") : from_->version();
+    }
     // What was sent has left: below the mark again.
     void response_drained();
     // A limit or the client ended it; no answer can be sent any more.
