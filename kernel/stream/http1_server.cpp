@@ -346,8 +346,9 @@ void http1_server::close(bool with_reset) {
 }
 
 void http1_server::kill(base::end_reason why) {
+    const bool hidden = stream_ && until_close_;  // A FIN would look like the response's end.
     if (stream_) end_stream(why);
-    close(false);
+    close(hidden);
 }
 
 void http1_server::shed() {
@@ -398,7 +399,7 @@ void http1_server::read_expired() {
                 written_ > gone_mark_)
                 return watch_for_gone();
             end_stream({PK_END_CLIENT_ABORT, "client_closed"});
-            return close(false);
+            return close(until_close_);  // If it is there after all, it sees the cut.
         case reading::head:
             if (!stream_) return close(false);  // It never said a word.
             keep_ = false;

@@ -135,6 +135,18 @@ class Reached(unittest.TestCase):
         self.assertEqual(self.proxy.wait_exit(5), 0)
         self.logged(end_reason="shutdown")
 
+    def test_a_body_until_the_end_that_a_shutdown_cuts_ends_in_a_reset(self):
+        """A FIN would tell a client of HTTP/1.0 that it has the whole of it (F27, F07)."""
+        sock = self.connect(b"GET /stall-body?chunked HTTP/1.0\r\nHost: a\r\n\r\n")
+        got = b""
+        while not got.endswith(b"0123456789"):
+            got += sock.recv(1000)
+        self.proxy.signal(signal.SIGTERM)
+        self.proxy.wait_log("draining", 5 * SLOW)
+        self.proxy.signal(signal.SIGTERM)
+        self.assertRaises(ConnectionResetError, sock.recv, 1000)
+        self.assertEqual(self.proxy.wait_exit(5), 0)
+
     def test_drain_timeout(self):
         """The one wait of 30 s: the limit of F27 is fixed."""
         sock = self.hang()

@@ -167,9 +167,12 @@ async def slow_answer(conn, head, query):
 
 @fault("/stall-body")
 async def stall_body(conn, head, query):
-    """10 of 100 bytes, then nothing."""
+    """10 of 100 bytes, then nothing; with ?chunked, of a body without a length."""
     await conn.request()
-    await conn.send(_OK + b"Content-Length: 100\r\n\r\n0123456789")
+    if "chunked" in query:
+        await conn.send(_OK + b"Transfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n")
+    else:
+        await conn.send(_OK + b"Content-Length: 100\r\n\r\n0123456789")
     await conn.wait_end()
     return False
 
