@@ -28,15 +28,14 @@ void http1_server::send_continue() {
 void http1_server::send_head(const response_out& head) {
     const bool old = (stream_->request.flags & PK_REQUEST_HTTP10) != 0;
     const bool switches = head.status == 101;
+    const bool leaves = leaves_body(head.status);
     continued_ = responding_ = true;
     watch_for_gone();
     chunked_ = head.has_body && head.length < 0 && !old;
     until_close_ = head.has_body && head.length < 0 && old;
     response_left_ = head.has_body ? head.length : 0;
     if (chunked_ || until_close_) response_left_ = -1;
-    // An error answered before the upload's end: the rest of it is not worth reading.
-    const bool early = phase_ == phase::body && head.status >= 400;
-    if (until_close_ || context_.last_requests() || early || switches) keep_ = false;
+    if (until_close_ || context_.last_requests() || leaves || switches) keep_ = false;
     if (switches) begin_tunnel();
 
     const auto size = http::head_size_bound(*head.fields, 160 + stream_->upgrade().size());
@@ -56,6 +55,15 @@ void http1_server::send_head(const response_out& head) {
     out.finish();
     out_.push(base::slice(block->data(), out.size(), block.get()));
     context_.loop.defer(*this);
+}
+
+// Whether the rest of the request's body is not worth reading, or may never come: behind an error,
+// without the 100 that the client waits for (RFC 9110 10.1.1), or when it is long and nobody wants
+// it.
+bool http1_server::leaves_body(std::uint32_t status) const noexcept {
+    if (phase_ != phase::body) return false;
+    const bool waits = !continued_ && in_.empty();
+    return status >= 400 || waits || (stream_->request_closed() && body_.left() > linger_bytes_max);
 }
 
 void http1_server::send_data(base::slice data) {

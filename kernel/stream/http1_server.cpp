@@ -98,17 +98,21 @@ void http1_server::proceed() {
             }
             if ((in_.empty() || need_more_) && !fill()) break;
             need_more_ = !take_body();
+        } else if (phase_ == phase::past) {
+            if ((in_.empty() || need_more_) && !fill()) break;
+            need_more_ = !take_past();
         } else if (phase_ != phase::tunnel || !take_tunnel()) {
             break;
         }
     }
     proceeding_ = false;
-    if (phase_ == phase::body || phase_ == phase::idle || phase_ == phase::tunnel)
+    if (phase_ == phase::body || phase_ == phase::past || phase_ == phase::idle ||
+        phase_ == phase::tunnel)
         in_.release_if_empty();
 }
 
 bool http1_server::make_room() {
-    if (phase_ == phase::body && in_.empty()) {
+    if ((phase_ == phase::body || phase_ == phase::past) && in_.empty()) {
         in_.renew(body_.long_yet());
         return true;
     }
@@ -122,7 +126,7 @@ bool http1_server::make_room() {
 bool http1_server::fill() {
     if (!readable_) return false;
     if (!make_room()) {
-        refuse({431, "head_too_large"});
+        stream_ ? refuse({431, "head_too_large"}) : linger();
         return false;
     }
     const auto r = wire_.fill(in_, readable_, peer_closed_);
@@ -241,7 +245,10 @@ bool http1_server::take_body() {
         stream_->request_failed(fault.status, {PK_END_PROTOCOL, fault.cause});
         return true;
     }
-    if (step.what == event::data) stream_->request_data(std::move(data));
+    if (step.what == event::data) {
+        continued_ = true;  // It does not wait for a 100.
+        stream_->request_data(std::move(data));
+    }
     if (body_.over()) body_complete();
     return true;
 }
@@ -284,12 +291,43 @@ void http1_server::complete() {
     if (phase_ == phase::tunnel && !speaks && (!cut || cut_hard_)) return close(cut && !fin_sent_);
     if (speaks) return linger();
     if (cut) return until_close_ ? close(true) : linger();
-    if (!keep_ || !whole || context_.draining || draining_) {
-        // Unread bytes would turn the close into a reset that could overtake the answer.
-        const bool unread = !whole || readable_ || !in_.empty();
-        return unread ? linger() : close(false);
-    }
-    next_request();
+    if (keep_ && phase_ == phase::body) return read_past();
+    keep_ = keep_ && whole;
+    go_on_or_end(!whole);
+}
+
+void http1_server::go_on_or_end(bool unread) {
+    if (keep_ && !context_.draining && !draining_) return next_request();
+    // Unread bytes would turn the close into a reset that could overtake the answer.
+    unread || readable_ || !in_.empty() ? linger() : close(false);
+}
+
+// The request was answered before it was whole. If little is left of it and that comes soon, the
+// connection goes on behind it.
+void http1_server::read_past() {
+    if (body_.left() > linger_bytes_max) return linger();
+    if (!watch()) return;
+    phase_ = phase::past;
+    splice_.end();
+    lingered_ = 0;
+    time_reading(reading::linger, listener().conf->timeouts.linger);
+    proceed();
+}
+
+// False: more bytes are needed.
+bool http1_server::take_past() {
+    using event = http::body_reader::event;
+    base::arena arena(context_.blocks);
+    http::fields trailers(arena);
+    http::parse_fault fault;
+    const auto step = body_.next(in_.view(), listener().head_limits, trailers, fault);
+    in_.consume(step.consumed);
+    lingered_ += step.consumed;
+    if (step.what == event::bad || lingered_ > linger_bytes_max)
+        linger();
+    else if (body_.over())
+        go_on_or_end(false);
+    return step.what != event::need_more;
 }
 
 void http1_server::next_request() {

@@ -49,7 +49,16 @@ public:
     void on_io(std::uint32_t events) override;
 
 private:
-    enum class phase : std::uint8_t { idle, head, body, waiting, tunnel, lingering, closed };
+    enum class phase : std::uint8_t {
+        idle,
+        head,
+        body,
+        waiting,
+        past,  // Answered, but for the rest of its body.
+        tunnel,
+        lingering,
+        closed
+    };
     enum class reading : std::uint8_t { none, head, idle, body, gone, linger };
 
     void send_informational(std::uint32_t status, const http::fields& fields) override;
@@ -87,6 +96,10 @@ private:
     void pump_tunnel();
     void tunnel_writes();
     void body_complete();
+    bool leaves_body(std::uint32_t status) const noexcept;
+    void go_on_or_end(bool unread);
+    void read_past();
+    bool take_past();
     void begin_early();
     bool watch();
     void flush();
