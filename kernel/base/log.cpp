@@ -26,6 +26,10 @@ void log(log_level level, std::string_view line) noexcept {
     if (log_enabled(level)) sink->write(level, line);
 }
 
+bool log_text(std::string_view text) noexcept {
+    return sink != nullptr && sink->write_text(text);
+}
+
 std::optional<std::uint64_t> repeat_limit::admit(std::int64_t now_ns) noexcept {
     std::int64_t next = next_ns_.load(std::memory_order_relaxed);
     if (now_ns < next ||

@@ -19,6 +19,8 @@ class log_sink {
 public:
     // The line is any bytes and is escaped by the sink; it lives until the call returns.
     virtual void write(log_level level, std::string_view line) noexcept = 0;
+    // Several lines for people, which stand as they are. False: this log is of one line an event.
+    virtual bool write_text(std::string_view) noexcept { return false; }
 
 protected:
     ~log_sink() = default;
@@ -30,6 +32,10 @@ void set_log(log_sink* sink, log_level least) noexcept;
 
 bool log_enabled(log_level level) noexcept;
 void log(log_level level, std::string_view line) noexcept;
+
+// A text of several lines, laid out for people and without control characters, with its newlines.
+// False: there is no log, or one that takes single lines only; nothing was written.
+bool log_text(std::string_view text) noexcept;
 
 // For a line that could come many times a second: lets one through each second, counts the others.
 class repeat_limit {

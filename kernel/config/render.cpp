@@ -143,11 +143,15 @@ void snippet(std::string& out, const sources& files, const diagnostic& d, const 
     out += '\n';
 }
 
+std::string head_of(const diagnostic& d) {
+    return (d.level == severity::error ? "error[" : "warning[") + number_text(d.number) + ']';
+}
+
 void write(std::string& out, const sources& files, const diagnostic& d, const paint& p) {
     const bool is_error = d.level == severity::error;
     out += p.bold() + place(d.at) + p.off();
     out += is_error ? p.red() : p.yellow();
-    out += (is_error ? "error[" : "warning[") + number_text(d.number) + ']';
+    out += head_of(d);
     out += p.off();
     out += ": " + printable(d.message);
     const bool with_line = d.snippet && !files.line(d.at.file, d.at.line).empty();
@@ -164,6 +168,14 @@ std::string counted(std::size_t n, const char* what) {
     return std::to_string(n) + ' ' + what + (n == 1 ? "" : "s");
 }
 
+// "2 errors, 0 warnings", with what was too much to keep.
+std::string counts(const diagnostics& all, std::size_t shown, const char* joint) {
+    const std::size_t unseen = all.errors() + all.warnings() - shown;
+    const std::string more = unseen == 0 ? "" : counted(unseen, "more message") + " not shown";
+    return more + (more.empty() ? "" : joint) + counted(all.errors(), "error") + ", " +
+           counted(all.warnings(), "warning");
+}
+
 }  // namespace
 
 std::string to_text(const diagnostics& all, bool colour) {
@@ -171,9 +183,22 @@ std::string to_text(const diagnostics& all, bool colour) {
     const paint p{colour};
     const auto sorted = all.sorted();
     for (const auto& d : sorted) write(out, all.files(), d, p);
-    const std::size_t unseen = all.errors() + all.warnings() - sorted.size();
-    if (unseen != 0) out += counted(unseen, "more message") + " not shown\n";
-    return out + counted(all.errors(), "error") + ", " + counted(all.warnings(), "warning") + '\n';
+    return out + counts(all, sorted.size(), "\n") + '\n';
+}
+
+std::vector<std::pair<severity, std::string>> to_lines(const diagnostics& all) {
+    std::vector<std::pair<severity, std::string>> out;
+    const auto sorted = all.sorted();
+    for (const auto& d : sorted) {
+        std::string line = place(d.at) + head_of(d) + ": " + printable(d.message);
+        if (!d.hint.empty()) line += " (" + printable(d.hint) + ')';
+        for (const auto& note : d.notes) line += "; " + printable(note);
+        if (!d.docs.empty()) line += "; docs: pkernel describe " + printable(d.docs);
+        out.emplace_back(d.level, std::move(line));
+    }
+    out.emplace_back(all.errors() != 0 ? severity::error : severity::warning,
+                     counts(all, sorted.size(), "; "));
+    return out;
 }
 
 std::string to_json(const diagnostics& all) {

@@ -24,6 +24,9 @@ constexpr std::array<std::string_view, 4> names{"debug", "info", "warn", "error"
 constexpr std::string_view cut_mark = " [cut]";
 constexpr std::size_t frame_bytes_max = 96;  // What stands around the text of a line.
 
+// The level of text that is written as it is.
+constexpr auto as_it_is = spdlog::level::critical;
+
 spdlog::level::level_enum to_spdlog(log_level level) noexcept {
     constexpr std::array all{spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
                              spdlog::level::err};
@@ -127,6 +130,8 @@ public:
 
     void log(const spdlog::details::log_msg& message) override {
         using std::chrono::milliseconds;
+        if (message.level == as_it_is)
+            return put_text({message.payload.data(), message.payload.size()});
         const auto since =
             std::chrono::duration_cast<milliseconds>(message.time.time_since_epoch());
         put(since.count(), from_spdlog(message.level),
@@ -139,6 +144,10 @@ public:
     void put(std::int64_t unix_ms, log_level level, std::string_view text) {
         tell_losses(unix_ms);
         if (!send(format_line(unix_ms, level, text, form_))) ++lost_;
+    }
+
+    void put_text(std::string_view text) {
+        if (!send(text)) ++lost_;
     }
 
 private:
@@ -154,7 +163,8 @@ private:
         while (!line.empty()) {
             pollfd ready{fd_, POLLOUT, 0};
             if (::poll(&ready, 1, hurry_ ? 0 : patience_ms_) <= 0) return false;
-            const ssize_t n = ::write(fd_, line.data(), line.size());
+            // So much a pipe takes at once that says it can be written to.
+            const ssize_t n = ::write(fd_, line.data(), std::min(line.size(), line_bytes_max));
             if (n < 0 && errno == EINTR) continue;
             if (n <= 0) return false;
             line.remove_prefix(static_cast<std::size_t>(n));
@@ -177,7 +187,7 @@ struct log::queue {
 };
 
 log::log(mode how, log_form form, log_level least, int fd)
-    : output_(std::make_shared<output>(fd, form, how == mode::direct ? 20 : 100)) {
+    : form_(form), output_(std::make_shared<output>(fd, form, how == mode::direct ? 20 : 100)) {
     if (how == mode::background) {
         queue_ = std::make_unique<queue>();
         queue_->pool = std::make_shared<spdlog::details::thread_pool>(queue_lines_max, 1);
@@ -196,6 +206,18 @@ log::~log() {
     // The logger goes after its thread, which holds it with each line.
     if (queue_) queue_->pool.reset();
     queue_.reset();
+}
+
+bool log::write_text(std::string_view text) noexcept {
+    if (form_ == log_form::json) return false;
+    try {
+        if (queue_)
+            queue_->logger->log(as_it_is, spdlog::string_view_t(text.data(), text.size()));
+        else
+            output_->put_text(text);
+    } catch (...) {  // No memory: the text is lost.
+    }
+    return true;
 }
 
 void log::write(log_level level, std::string_view line) noexcept {

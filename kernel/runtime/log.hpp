@@ -46,10 +46,12 @@ public:
     log& operator=(const log&) = delete;
 
     void write(base::log_level level, std::string_view line) noexcept override;
+    bool write_text(std::string_view text) noexcept override;
 
 private:
     class output;
 
+    const log_form form_;
     const std::shared_ptr<output> output_;
     struct queue;
     std::unique_ptr<queue> queue_;  // Null in direct mode.

@@ -31,9 +31,18 @@ void add_bind_error(const config::listener& l, listener_source::answer& why,
 
 }  // namespace
 
+// A process with a log says it there, where nothing waits for who does not read.
 void show(const config::diagnostics& all) {
     if (all.errors() + all.warnings() == 0) return;
     const std::string text = config::to_text(all, config::wants_colour(STDERR_FILENO));
+    if (base::log_text(text)) return;
+    if (base::log_enabled(base::log_level::error)) {
+        for (const auto& [level, line] : config::to_lines(all))
+            base::log(level == config::severity::error ? base::log_level::error
+                                                       : base::log_level::warning,
+                      line);
+        return;
+    }
     std::string_view left = text;
     while (!left.empty()) {
         const ssize_t n = ::write(STDERR_FILENO, left.data(), left.size());

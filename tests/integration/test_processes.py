@@ -531,6 +531,59 @@ class Outlets(unittest.TestCase):
             self.assertEqual(process.wait(10 * SLOW), 0)
             os.close(ends[1])
 
+    def test_a_refused_reload_waits_for_nobody_who_reads(self):
+        """What is wrong with the config goes the way of every line: the engine ends when it is told to."""
+        with tempfile.TemporaryDirectory() as folder:
+            file, path = Path(folder) / "pk.yaml", f"{folder}/s"
+            good = RESPOND.format(address=f"unix:{path}")
+            file.write_text(good)
+            ends = os.pipe()
+            fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, 4096)
+            process = subprocess.Popen(
+                command(["--config", str(file), "--workers", "1"]),
+                stdin=subprocess.DEVNULL,
+                stdout=ends[1],
+                stderr=ends[1],
+            )
+            self.addCleanup(process.kill)
+            self.until(lambda: b"ready" in self.peek(ends[0]), "not ready")
+            os.set_blocking(ends[1], False)
+            try:
+                while os.write(ends[1], b"x" * 100):
+                    pass
+            except BlockingIOError:
+                os.set_blocking(ends[1], True)  # It is one and the same for the process.
+            file.write_text(good + "".join(f"mistake_{i}: 1\n" for i in range(300)))
+            process.send_signal(signal.SIGHUP)
+            self.ask_many(path, b"200")
+            process.terminate()
+            self.assertEqual(process.wait(5 * SLOW), 0)
+            for end in ends:
+                os.close(end)
+
+    def test_each_line_of_a_log_for_machines_is_an_event(self):
+        """Errors of a config too, at the start and at a reload."""
+        broken = RESPOND.format(address="127.0.0.1:0") + "mistake: 1\nlisteneers: []\n"
+        code, err, _ = run_to_exit(broken, ["--log-format", "json"])
+        self.assertEqual(code, 1)
+        for lines in (err.splitlines(), self.reloaded_with(broken)):
+            told = [json.loads(line) for line in lines]
+            errors = [each["text"] for each in told if each["level"] == "error"]
+            self.assertRegex(
+                errors[0], r"pk.*\.yaml:\d+:1: error\[E0142\]: unknown option 'mistake'"
+            )
+            self.assertIn(
+                "(did you mean 'listeners'?); options here: include, listeners", errors[1]
+            )
+            self.assertEqual(errors[2], "2 errors, 0 warnings")
+
+    def reloaded_with(self, config):
+        with Proxy(RESPOND.format(address="127.0.0.1:0"), args=["--log-format", "json"]) as proxy:
+            proxy.config_file.write_text(config)
+            proxy.signal(signal.SIGHUP)
+            proxy.wait_log("reload refused")
+            return list(proxy.lines)
+
     def test_standard_descriptors_that_are_closed(self):
         """No socket gets the number of a log, however much is logged."""
         with tempfile.TemporaryDirectory() as folder:
@@ -559,12 +612,12 @@ class Outlets(unittest.TestCase):
         self.seen = getattr(self, "seen", b"") + (os.read(fd, 4096) if ready else b"")
         return self.seen
 
-    def ask_many(self, path):
+    def ask_many(self, path, status=b"502"):
         for _ in range(300):
             with socket.socket(socket.AF_UNIX) as sock:
                 sock.settimeout(5 * SLOW)
                 sock.connect(path)
-                self.assertTrue(ask(0, sock=sock)[1].startswith(b"HTTP/1.1 502"))
+                self.assertTrue(ask(0, sock=sock)[1].startswith(b"HTTP/1.1 " + status))
 
     def until(self, condition, what):
         deadline = time.monotonic() + 5 * SLOW

@@ -81,7 +81,7 @@ class Proxy:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.wait_log(r"\bready\s*$", wait)
+            self.wait_log(r'\bready("\})?\s*$', wait)
         except ProxyError:
             self.cleanup()
             raise
