@@ -59,6 +59,15 @@ public:
         }
     }
 
+    // Says no while the config can still be mended, and makes no file.
+    void validate() const {
+        try {
+            output_.check();
+        } catch (const std::system_error& e) {
+            throw pk::config_error("path", std::string("cannot open ") + e.what());
+        }
+    }
+
     void start() {
         try {
             output_.open();

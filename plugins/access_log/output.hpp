@@ -1,13 +1,14 @@
 // Where lines go, without ever blocking the worker that writes them.
 //
 // A regular file is appended to; whole lines in one write do not mix with another worker's.
-// Anything else (a pipe, a terminal) is written without blocking by one worker at a time; what it
-// has no room for stays with the caller. A line of which a part went out is finished before any
-// other.
+// Anything else (a pipe, a terminal, journald's socket) is written without blocking by one worker
+// at a time; what it has no room for stays with the caller. A line of which a part went out is
+// finished before any other.
 
 #pragma once
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +43,24 @@ public:
             ::close(fresh);
         }
         regular_ = S_ISREG(info.st_mode);
+        socket_ = S_ISSOCK(info.st_mode);
+    }
+
+    // [control] Throws as open() would, as far as that can be told without making a file.
+    void check() const {
+        if (path_ == "/dev/stdout" || path_ == "/dev/stderr") return;
+        struct stat info {};
+        if (::stat(path_.c_str(), &info) == 0) {
+            if (S_ISDIR(info.st_mode)) errno = EISDIR;
+            if (S_ISDIR(info.st_mode) ||
+                ::faccessat(AT_FDCWD, path_.c_str(), W_OK, AT_EACCESS) != 0)
+                throw std::system_error(errno, std::generic_category(), path_);
+            return;
+        }
+        const std::string folder = path_.substr(0, path_.rfind('/') + 1);
+        const char* const where = folder.empty() ? "." : folder.c_str();
+        if (::faccessat(AT_FDCWD, where, W_OK | X_OK, AT_EACCESS) != 0)
+            throw std::system_error(errno, std::generic_category(), path_);
     }
 
     enum class result { all, some, failed };
@@ -66,6 +85,10 @@ private:
         // Our own description of a standard stream: O_NONBLOCK on the shared one would surprise
         // everybody else who has it.
         const bool out = path_ == "/dev/stdout", err = path_ == "/dev/stderr";
+        // A socket cannot be opened again; each send says for itself that it must not block.
+        struct stat stream {};
+        if ((out || err) && ::fstat(out ? 1 : 2, &stream) == 0 && S_ISSOCK(stream.st_mode))
+            return ::fcntl(out ? 1 : 2, F_DUPFD_CLOEXEC, 3);
         const std::string name = out ? "/proc/self/fd/1" : err ? "/proc/self/fd/2" : path_;
         struct stat info {};
         const bool fifo = ::stat(name.c_str(), &info) == 0 && S_ISFIFO(info.st_mode);
@@ -96,7 +119,10 @@ private:
     result push(std::string& bytes) {
         std::size_t sent = 0;
         while (sent < bytes.size()) {
-            const ssize_t n = ::write(fd_, bytes.data() + sent, bytes.size() - sent);
+            const char* const rest = bytes.data() + sent;
+            const std::size_t left = bytes.size() - sent;
+            const ssize_t n = socket_ ? ::send(fd_, rest, left, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                      : ::write(fd_, rest, left);
             if (n < 0 && errno == EINTR) continue;
             if (n < 0) break;
             sent += static_cast<std::size_t>(n);
@@ -118,6 +144,7 @@ private:
     const std::string path_;
     int fd_ = -1;
     std::atomic<bool> regular_ = false;
+    std::atomic<bool> socket_ = false;
     std::atomic<bool> torn_ = false;  // A failed write left a part of a line in the file.
     bool cut_ = false;
     std::mutex one_writer_;

@@ -493,6 +493,30 @@ class Outlets(unittest.TestCase):
             self.until(lambda: "/second" in log.read_text(), "no line in the new file")
             self.assertNotIn("/second", old.read_text())
 
+    def test_a_log_on_a_stream_that_is_a_socket(self):
+        """As systemd gives it: it cannot be opened again, is shared, and may have no room."""
+        mine, theirs = socket.socketpair()
+        config = self.LOGGED.replace("$TMP/access.log", "/dev/stdout")
+        with tempfile.TemporaryDirectory() as folder, mine, theirs:
+            file, path = Path(folder) / "pk.yaml", f"{folder}/s"
+            file.write_text(config.replace("127.0.0.1:0", f"unix:{path}"))
+            process = subprocess.Popen(
+                command(["--config", str(file), "--workers", "1"]),
+                stdin=subprocess.DEVNULL,
+                stdout=theirs,
+                stderr=subprocess.DEVNULL,
+            )
+            self.addCleanup(process.kill)
+            self.until(lambda: process.poll() is not None or Path(path).exists(), "not listening")
+            self.assertIsNone(process.poll(), "ended")
+            self.ask_many(path, b"200")  # More than the socket takes while nobody reads.
+            self.assertTrue(os.get_blocking(theirs.fileno()))
+            mine.settimeout(5 * SLOW)
+            first, _, _ = mine.recv(1 << 20).partition(b"\n")
+            self.assertEqual(json.loads(first)["status"], 200)
+            process.terminate()
+            self.assertEqual(process.wait(10 * SLOW), 0)
+
     def test_a_full_disk_for_the_log_costs_no_request(self):
         config = self.LOGGED.replace("$TMP/access.log", "/dev/full")
         with Proxy(config) as proxy:
