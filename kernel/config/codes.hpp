@@ -34,6 +34,7 @@ enum class code : std::uint16_t {
     empty = 144,
     no_options = 145,
     plugin_form = 146,
+    missing_space = 147,
 
     not_bool = 201,
     not_integer = 202,

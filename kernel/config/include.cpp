@@ -8,6 +8,7 @@
 #include "kernel/config/expand.hpp"
 #include "kernel/config/text.hpp"
 #include "kernel/config/yaml.hpp"
+#include "kernel/config/yaml_words.hpp"
 
 namespace pkernel::config {
 
@@ -63,9 +64,13 @@ bool tree_reader::add(const std::string& file, const position& from, node& into)
     auto tree = parse_yaml(text.bytes, file, out_);
     if (!tree) return false;
     if (tree->kind != node_kind::map) {
-        out_.error(code::top_not_map, tree->at,
-                   "a config file is a map (listeners:, routes:, …), not " +
-                       std::string(kind_name(*tree)));
+        diagnostic d;
+        d.number = code::top_not_map;
+        d.at = tree->at;
+        d.message =
+            "a config file is a map (listeners:, routes:, …), not " + std::string(kind_name(*tree));
+        if (const auto note = other_language(text.bytes); !note.empty()) d.notes.emplace_back(note);
+        out_.add(std::move(d));
         return false;
     }
     expand(*tree, outside_, cwd_, out_);

@@ -8,7 +8,8 @@
 namespace pkernel::config {
 
 std::shared_ptr<const model> load(const std::string& file, plugin_catalog& plugins,
-                                  environment& outside, diagnostics& out) {
+                                  environment& outside, diagnostics& out,
+                                  std::shared_ptr<const model>* refused) {
     const std::size_t errors_before = out.errors();
     auto tree = read_tree(file, outside, out);
     if (!tree) return nullptr;
@@ -17,7 +18,10 @@ std::shared_ptr<const model> load(const std::string& file, plugin_catalog& plugi
     const value* root = reader.read_root(*tree, kernel_options(), memory);
     tree.reset();
     auto read = model_reader(reader.uses(), plugins, out).read(*root);
-    if (out.errors() != errors_before) return nullptr;
+    if (out.errors() != errors_before) {
+        if (refused != nullptr) *refused = std::move(read);
+        return nullptr;
+    }
     std::vector<const plugin_use*> uses;
     for (const auto& u : reader.uses()) uses.push_back(u.get());
     std::string canonical;

@@ -14,8 +14,11 @@ namespace pkernel::config {
 
 // Reads `file` and what it includes, expands, checks against the option tables (asking `plugins`
 // for those of the plugins that are named) and checks what it means. All that is wrong goes to
-// `out`; the answer is null if any of it is an error. Changes nothing outside.
+// `out`; the answer is null if any of it is an error. Changes nothing outside. What could be read
+// of a file with errors goes to `refused`: its uses that are `sound` can still be asked of their
+// plugins, so that all mistakes are told at once.
 std::shared_ptr<const model> load(const std::string& file, plugin_catalog& plugins,
-                                  environment& outside, diagnostics& out);
+                                  environment& outside, diagnostics& out,
+                                  std::shared_ptr<const model>* refused = nullptr);
 
 }  // namespace pkernel::config

@@ -234,8 +234,7 @@ void model_reader::needs_balancer(const value& v, const config::upstream& u) {
               (child(v, "endpoints").count > 1
                    ? std::to_string(child(v, "endpoints").count) + " endpoints"
                    : std::string("a discovery")) +
-              " and no balancer; write 'balancer: " +
-              (names.empty() ? "NAME" : std::string(names.front())) + "' under it",
+              " and no balancer; write 'balancer: NAME' under it",
           {}, names.empty() ? "" : "balancers here: " + joined(names));
 }
 

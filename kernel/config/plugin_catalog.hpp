@@ -24,6 +24,7 @@ struct lookup_result {
     std::string problem;  // "'gzip' needs plugins/gzip.so, which is not in …"
     std::string hint;     // "did you mean 'zip'?"
     std::vector<std::string> notes;
+    std::vector<std::string> points;  // Of a plugin that is not for this one: those it is for.
 };
 
 // Implemented by the plugin layer, which loads the file when it is first asked for.
@@ -34,8 +35,10 @@ struct plugin_catalog {
     // Asked once for each pair and load; called while a file is read, on the control thread.
     virtual lookup_result find(std::string_view name, std::string_view point) = 0;
 
-    // Names that could be written at `point`, for an error that says what to write. May be empty.
+    // For errors that say what to write; may be empty. Names that could be written at `point`:
     virtual std::vector<std::string> offered(std::string_view) { return {}; }
+    // The extension points of the installed plugin `name`, which the config does not name:
+    virtual std::vector<std::string> points_of(std::string_view) { return {}; }
 };
 
 }  // namespace pkernel::config

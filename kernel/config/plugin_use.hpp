@@ -32,6 +32,7 @@ struct plugin_use {
     std::string name;       // "rate_limit"
     std::string point;      // "pk.http_filter/1"
     bool built_in = false;  // Nothing to load: the kernel itself answers to this name.
+    bool sound = true;      // Its options, and those of plugins in them, could all be read.
     position at;            // The name in the config.
 
     // Whose instance: "listener web", "upstream app", "route api", "defaults", "top"; an unnamed

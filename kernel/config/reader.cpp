@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernel/config/hints.hpp"
 #include "kernel/config/option_table.hpp"
 #include "kernel/config/text.hpp"
 #include "kernel/config/yaml.hpp"
@@ -124,6 +125,10 @@ void option_reader::table(value& v, const node& n, const pk_option_table& t, con
     v.flags |= PK_NODE_GIVEN;
     if (n.kind == node_kind::map) return children(v, n, t, s);
     if (n.is_null()) return children(v, empty_map(s.at), t, s);
+    if (missing_space(n, t, s)) {
+        v.type = PK_OPT_NONE;
+        return;
+    }
     const pk_option* main = main_option(t);
     if (main == nullptr) {
         const auto names = option_names(t);
@@ -145,6 +150,21 @@ void option_reader::table(value& v, const node& n, const pk_option_table& t, con
     bare.value = n;
     wrapped.entries.push_back(std::move(bare));
     children(v, wrapped, t, s);
+}
+
+// `address:":80"` and `-handler` are texts to YAML.
+bool option_reader::missing_space(const node& n, const pk_option_table& t, const scope& s) {
+    if (n.kind != node_kind::scalar || n.quoted) return false;
+    const std::string_view text = n.text;
+    const std::string_view name = text.substr(0, text.find(':'));
+    const bool dash = text.size() > 1 && text[0] == '-' &&
+                      std::string_view("0123456789.").find(text[1]) == text.npos;
+    if (!dash && (name.size() == text.size() || find_option(t, name) == nullptr)) return false;
+    report(code::missing_space, n.at,
+           dash ? std::string("a space must follow the '-' of an entry")
+                : "a space must follow " + in_quotes(std::string(name) + ':'),
+           s);
+    return true;
 }
 
 void option_reader::children(value& v, const node& n, const pk_option_table& t, const scope& s) {
@@ -178,13 +198,29 @@ void option_reader::unknown(const entry& e, const pk_option_table& t, const scop
     d.at = e.key.at;
     d.message = "unknown option " + in_quotes(e.key.text) + in_place(s.where);
     // Past that number nothing is shown, so nothing is worth looking for.
-    if (out_->errors() < diagnostics::kept_max) d.hint = did_you_mean(nearest(e.key.text, names));
+    if (out_->errors() < diagnostics::kept_max) {
+        std::string note = meant(e.key.text, s);
+        if (note.empty()) d.hint = did_you_mean(nearest(e.key.text, names));
+        if (note.empty() && d.hint.empty()) note = option_within(t, e.key.text);
+        if (note.empty() && d.hint.empty() && s.around == nullptr)
+            note = option_elsewhere(e.key.text);
+        if (!note.empty()) d.notes.push_back(std::move(note));
+    }
     d.notes.push_back(s.loaded +
                       (names.empty() ? "it takes no options" : "options here: " + joined(names)));
     d.docs = s.docs;
     out_->add(std::move(d));
     // It may be a secret under a misspelt name.
     if (s.secret || any_secret(t)) hide(e.value);
+}
+
+// In the kernel's own sections: another program's word for it, or a plugin; else nothing.
+std::string option_reader::meant(std::string_view name, const scope& s) {
+    if (s.around != nullptr) return {};
+    if (const auto ours = in_our_words(name); !ours.empty()) return std::string(ours);
+    if (!is_plugin_name(name)) return {};
+    const std::string place = plugin_belongs(plugins_.points_of(name));
+    return place.empty() ? place : in_quotes(name) + " is a plugin; " + place;
 }
 
 void option_reader::option(value& v, const node* n, const pk_option& o, const scope& s) {
@@ -292,8 +328,11 @@ void option_reader::list(value& v, const node& n, const pk_option& o, const scop
     // One scalar stands for the list of it.
     const bool one = n.kind == node_kind::scalar;
     if (n.kind == node_kind::map) {
-        report(code::wrong_kind, n.at,
-               in_quotes(s.name) + " is a list, not a map; begin each entry with '- '", s);
+        const bool dash = !n.entries.empty() && n.entries[0].key.text.starts_with('-');
+        report(dash ? code::missing_space : code::wrong_kind, n.at,
+               dash ? std::string("a space must follow the '-' of an entry")
+                    : in_quotes(s.name) + " is a list, not a map; begin each entry with '- '",
+               s);
         return;
     }
     v.type = PK_OPT_LIST;

@@ -63,6 +63,8 @@ private:
     void map(value& v, const node& n, const pk_option& o, const scope& s);
     void part(value& v, const node& n, const pk_option& o, scope s);
     void unknown(const entry& e, const pk_option_table& t, const scope& s);
+    std::string meant(std::string_view name, const scope& s);
+    bool missing_space(const node& n, const pk_option_table& t, const scope& s);
     static scope named(const pk_option& o, const scope& s);
     static scope part_scope(const node& n, std::string ident, const scope& s);
 
@@ -83,7 +85,7 @@ private:
     const lookup_result& find(const std::string& name, std::string_view point);
     bool plugin_parts(const node& n, const node*& name, const node*& options, const scope& s);
     void hide_options(const node& n);
-    void refused(const lookup_result& why, const node& name, const node* options);
+    void refused(const lookup_result& why, const node& name, const node* options, const scope& s);
     void plugin_options(plugin_use& use, const node& name, const node* options,
                         const lookup_result& found, scope s);
     plugin_use& new_use(value& v, const scope& s);
@@ -101,6 +103,8 @@ private:
     std::map<std::pair<std::string, std::string>, lookup_result> found_;
     std::vector<const pk_option_table*> open_;  // Tables being read, outermost first.
 };
+
+bool is_plugin_name(std::string_view name);
 
 // The bytes that say what a value means; see plugin_use::canonical.
 // `uses` are those that value::use counts.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "kernel/config/hints.hpp"
 #include "kernel/config/kernel_options.hpp"
 #include "kernel/config/option_table.hpp"
 #include "kernel/config/reader.hpp"
@@ -11,13 +12,6 @@ namespace pkernel::config {
 namespace {
 
 constexpr std::size_t plugin_name_max = 64;
-
-bool is_plugin_name(std::string_view name) {
-    return !name.empty() && name.size() <= plugin_name_max && name[0] >= 'a' && name[0] <= 'z' &&
-           std::all_of(name.begin(), name.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-           });
-}
 
 template <class Number>
 void append_number(std::string& out, Number n) {
@@ -79,6 +73,13 @@ bool append_value(std::string& out, const value& v, std::span<const plugin_use* 
 
 }  // namespace
 
+bool is_plugin_name(std::string_view name) {
+    return !name.empty() && name.size() <= plugin_name_max && name[0] >= 'a' && name[0] <= 'z' &&
+           std::all_of(name.begin(), name.end(), [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+           });
+}
+
 void append_canonical(std::string& out, const value& v, std::span<const plugin_use* const> uses) {
     append_value(out, v, uses);
 }
@@ -107,6 +108,9 @@ bool option_reader::plugin_parts(const node& n, const node*& name, const node*& 
     }
     if (problem.empty() && !is_plugin_name(name->text)) {
         problem = in_quotes(name->shown()) + " is not the name of a plugin (a-z, 0-9 and _)";
+        std::string meant = lower(name->text);
+        std::replace(meant.begin(), meant.end(), '-', '_');
+        if (is_plugin_name(meant)) problem += "; write " + in_quotes(meant);
     }
     if (problem.empty()) return true;
     hide_options(n);
@@ -135,13 +139,19 @@ const lookup_result& option_reader::find(const std::string& name, std::string_vi
     return answer;
 }
 
-void option_reader::refused(const lookup_result& why, const node& name, const node* options) {
+void option_reader::refused(const lookup_result& why, const node& name, const node* options,
+                            const scope& s) {
     diagnostic d;
     d.number = why.number;
     d.at = name.at;
     d.message = why.problem;
     d.hint = why.hint;
     d.notes = why.notes;
+    if (const std::string place = plugin_belongs(why.points); !place.empty()) {
+        d.message = "plugin " + in_quotes(name.text) + " is not for " + in_quotes(s.name);
+        d.notes.push_back(place);
+        d.docs = name.text;
+    }
     if (options != nullptr) {
         d.notes.push_back("its options were not checked");
         hide(*options);
@@ -180,7 +190,7 @@ void option_reader::plugin(value& v, const node& n, const pk_option& o, const sc
     lookup_result itself;
     itself.found = true;
     const lookup_result& found = built_in ? itself : find(name->text, view(o.point));
-    if (!found.found) return refused(found, *name, options);
+    if (!found.found) return refused(found, *name, options, s);
 
     plugin_use& use = new_use(v, s);
     use.name = name->text;
@@ -209,6 +219,7 @@ void option_reader::plugin_options(plugin_use& use, const node& name, const node
     value* root = s.memory->make(1);
     use.options = root;
     const pk_option_table& t = found.options ? *found.options : no_options;
+    const std::size_t errors_before = out_->errors();
     node none;
     none.kind = node_kind::map;
     none.at = name.at;
@@ -218,6 +229,7 @@ void option_reader::plugin_options(plugin_use& use, const node& name, const node
     }
     table(*root, options ? *options : none, t, s);
     if (options == nullptr) root->flags = 0;
+    use.sound = out_->errors() == errors_before;
     append_text(use.canonical, use.name);
     append_text(use.canonical, use.point);
     std::vector<const plugin_use*> inner;

@@ -12,6 +12,7 @@
 
 #include "kernel/config/likely_secret.hpp"
 #include "kernel/config/text.hpp"
+#include "kernel/config/yaml_words.hpp"
 
 namespace pkernel::config {
 
@@ -52,6 +53,7 @@ private:
 
     position at(const fy_mark* from, const fy_mark* to) const;
     bool plain(fy_token* anchor, fy_token* tag);
+    bool alias(fy_token* name);
     bool document(fy_event* event);
     bool begin(fy_event* event, node_kind kind, fy_token* anchor, fy_token* tag);
     bool scalar(fy_event* event);
@@ -105,12 +107,22 @@ bool tree_builder::plain(fy_token* anchor, fy_token* tag) {
     return true;
 }
 
+// *.example.com is how a host without its quotes looks, too.
+bool tree_builder::alias(fy_token* name) {
+    const std::string_view text = text_of(name);
+    if (!text.starts_with('.') && !text.starts_with(':')) return plain(name, nullptr);
+    position where = at(fy_token_start_mark(name), nullptr);
+    if (where.column > 1) --where.column;
+    return fail(code::yaml_feature, where,
+                "a value cannot begin with '*'; put it in quotes: \"*" + std::string(text) + '"');
+}
+
 bool tree_builder::take(fy_event* event) {
     switch (event->type) {
         case FYET_DOCUMENT_START:
             return document(event);
         case FYET_ALIAS:
-            return plain(event->alias.anchor, nullptr);
+            return alias(event->alias.anchor);
         case FYET_SCALAR:
             return plain(event->scalar.anchor, event->scalar.tag) && scalar(event);
         case FYET_SEQUENCE_START:
@@ -222,19 +234,8 @@ node tree_builder::finish() {
     return empty;
 }
 
-// libfyaml's words, or ours where its own do not say what to do.
-std::string plain_words(std::string_view message) {
-    if (message.find(" tab ") != std::string_view::npos || message.starts_with("tab ")) {
-        return "a tab cannot indent; use spaces";
-    }
-    if (message.find("nested block mapping on the same line") != std::string_view::npos) {
-        return "a second ': ' in one line; put the value in quotes";
-    }
-    return std::string(message);
-}
-
 // The first message is the cause; libfyaml's later ones say that the parse failed.
-void report_syntax(fy_diag* diag, std::string_view file, diagnostics& out) {
+void report_syntax(fy_diag* diag, std::string_view bytes, std::string_view file, diagnostics& out) {
     void* previous = nullptr;
     const fy_diag_error* e = fy_diag_errors_iterate(diag, &previous);
     position where{file, 0, 0, 0};
@@ -245,7 +246,12 @@ void report_syntax(fy_diag* diag, std::string_view file, diagnostics& out) {
         message += ": " + plain_words(e->msg ? e->msg : "unknown error");
     }
     hide_likely_secret(out.files(), where);
-    out.error(code::yaml_syntax, where, std::move(message));
+    diagnostic d;
+    d.number = code::yaml_syntax;
+    d.at = where;
+    d.message = std::move(message);
+    if (const auto note = other_language(bytes); !note.empty()) d.notes.emplace_back(note);
+    out.add(std::move(d));
 }
 
 bool check_bytes(std::string_view bytes, std::string_view file, diagnostics& out,
@@ -322,7 +328,7 @@ std::optional<node> parse_yaml(std::string_view bytes, std::string_view file, di
         if (ended) break;
     }
     if (fy_parser_get_stream_error(parser.get()) || fy_diag_got_error(diag.get())) {
-        report_syntax(diag.get(), file, out);
+        report_syntax(diag.get(), bytes, file, out);
     }
     if (out.errors() != errors_before) return std::nullopt;
     return tree.finish();

@@ -67,12 +67,39 @@ config::lookup_result catalog::find(std::string_view name, std::string_view poin
         r.number = serves ? config::code::plugin_table : config::code::plugin_point;
         r.exit = serves ? config::exit_class::plugin : config::exit_class::config;
         r.problem = offered.error().sentence;
+        if (!serves) r.points = served_by(**file);
         return r;
     }
     r.found = true;
     r.options = offered->factory.options;
     r.version = (*file)->version();
     return r;
+}
+
+// The kernel offers services under ids like those of points; no plugin serves one.
+std::vector<std::string> catalog::served_by(const plugin_file& file) const {
+    std::vector<std::string> points;
+    for (const std::string& id : loader_.abi().offers)
+        if (file.serves(id)) points.push_back(id);
+    return points;
+}
+
+std::vector<std::string> catalog::offered(std::string_view point) {
+    std::vector<std::string> names;
+    if (!browses_) return names;
+    for (const std::string& name : loader_.names()) {
+        const auto file = load(name);
+        if (file.has_value() && (*file)->serves(point)) names.push_back(name);
+    }
+    return names;
+}
+
+std::vector<std::string> catalog::points_of(std::string_view name) {
+    if (!browses_) return {};
+    const auto names = loader_.names();
+    if (std::find(names.begin(), names.end(), name) == names.end()) return {};
+    const auto file = load(name);
+    return file.has_value() ? served_by(**file) : std::vector<std::string>();
 }
 
 std::vector<listed> list_plugins(loader& files, std::span<const std::string> points) {

@@ -23,15 +23,24 @@ public:
     catalog& operator=(const catalog&) = delete;
 
     config::lookup_result find(std::string_view name, std::string_view point) override;
+    std::vector<std::string> offered(std::string_view point) override;
+    std::vector<std::string> points_of(std::string_view name) override;
 
     // The file of NAME, loaded when first asked for.
     outcome<file_ptr> load(std::string_view name) const;
+
+    // Lets errors tell of plugins that the config does not name, which are loaded for it: for a
+    // process that such an error ends.
+    void may_browse() noexcept { browses_ = true; }
 
     // Everything has been made of it: files that nothing else holds are let go of.
     void forget() noexcept { seen_.clear(); }
 
 private:
+    std::vector<std::string> served_by(const plugin_file& file) const;
+
     loader& loader_;
+    bool browses_ = false;
     mutable std::map<std::string, outcome<file_ptr>, std::less<>> seen_;
 };
 

@@ -46,9 +46,9 @@ constexpr std::array<command, 7> table{{
      {"pkernel plugins", "pkernel plugins --plugins-dir build/plugins --format json"},
      list_installed},
     {"describe",
-     "NAME",
+     "[NAME]",
      1,
-     "the options of a plugin, or of a section of the config",
+     "the options of a plugin or section; without a name: which there are",
      "plugins-dir allow-insecure-plugins-dir format",
      {"pkernel describe route", "pkernel describe listener"},
      describe_name},
@@ -124,7 +124,8 @@ std::string fault_of(const command& c, const command_line& line) {
     for (const std::string& each : line.given)
         if (!has_word(always, each) && !has_word(c.options, each))
             return "--" + each + " means nothing to '" + std::string(c.name) + "'";
-    if (line.arguments.size() == c.argument_count) return {};
+    const bool optional = c.arguments.starts_with('[') && line.arguments.empty();
+    if (optional || line.arguments.size() == c.argument_count) return {};
     if (c.argument_count == 0) return "'" + std::string(c.name) + "' takes no arguments";
     return "'" + std::string(c.name) + "' takes " + std::string(c.arguments);
 }

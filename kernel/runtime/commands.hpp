@@ -14,7 +14,7 @@ namespace pkernel::runtime {
 struct command {
     std::string_view name;
     std::string_view arguments;  // "METHOD URL", or empty.
-    std::size_t argument_count;  // All are needed.
+    std::size_t argument_count;  // All are needed, unless `arguments` begins with '['.
     std::string_view summary;    // One line.
     std::string_view options;    // Those that mean something to it, separated by spaces.
     std::string_view examples[2];

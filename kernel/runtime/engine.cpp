@@ -444,6 +444,13 @@ void engine_check(const std::shared_ptr<const config::model>& conf, plugin::cata
     build_generation(conf, plugins, services, build_purpose::check, problems);
 }
 
+void engine_check_refused(const std::shared_ptr<const config::model>& refused,
+                          plugin::catalog& plugins, config::diagnostics& problems) {
+    plugin::services services(1);
+    stream::provide_services(services);
+    check_instances(refused, plugins, services, problems);
+}
+
 int engine_main(engine_setup& setup) {
     return engine(setup).run();
 }

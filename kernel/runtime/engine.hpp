@@ -53,4 +53,8 @@ int engine_main(engine_setup& setup);
 void engine_check(const std::shared_ptr<const config::model>& conf, plugin::catalog& plugins,
                   config::diagnostics& out);
 
+// For a config that was refused: what its plugins say of those options that could be read.
+void engine_check_refused(const std::shared_ptr<const config::model>& refused,
+                          plugin::catalog& plugins, config::diagnostics& out);
+
 }  // namespace pkernel::runtime

@@ -29,10 +29,27 @@ std::string head_text(const std::string& method, const std::string& url) {
     return method + ' ' + target + " HTTP/1.1\r\nHost: " + authority + "\r\n\r\n";
 }
 
-// The listener of the URL's port, else the first.
-std::uint32_t choose_listener(const config::model& conf, std::uint32_t port) {
+constexpr std::uint32_t none = UINT32_MAX;
+
+std::uint32_t listener_at(const config::model& conf, std::uint32_t port) {
     for (std::uint32_t i = 0; i < conf.listeners.size(); ++i)
-        if (port != 0 && conf.listeners[i].address.port == port) return i;
+        if (conf.listeners[i].address.port == port) return i;
+    return none;
+}
+
+// The listener of the URL's port; where it says none, of its scheme's, else the first that is as
+// secure as the scheme.
+std::uint32_t choose_listener(const config::model& conf, const std::string& url,
+                              std::uint32_t port) {
+    const std::string scheme = config::lower(url.substr(0, url.find("://")));
+    const bool secure = scheme == "https";
+    if (port != 0) {
+        if (const auto found = listener_at(conf, port); found != none) return found;
+    } else if (secure || scheme == "http") {
+        if (const auto found = listener_at(conf, secure ? 443 : 80); found != none) return found;
+    }
+    for (std::uint32_t i = 0; i < conf.listeners.size(); ++i)
+        if ((conf.listeners[i].transport != nullptr) == secure) return i;
     return 0;
 }
 
@@ -50,6 +67,9 @@ struct finding {
     const config::model& conf;
     const config::listener& listener;
     const config::route* route;  // Null: 404.
+    std::uint32_t port;          // That the URL named; 0: none.
+
+    bool has_that_port() const noexcept { return port == 0 || listener.address.port == port; }
 
     const config::upstream* upstream() const {
         return route != nullptr && route->forward ? &conf.upstreams[*route->forward] : nullptr;
@@ -58,10 +78,15 @@ struct finding {
 
 std::string to_text(const finding& f) {
     std::string out = "listener  " + f.listener.name + " (" + f.listener.address.text + ")\n";
+    if (!f.has_that_port())
+        out += "note      no listener is at port " + std::to_string(f.port) +
+               "; this is what another one does\n";
     if (f.route == nullptr) return out + "route     none: answered 404\n";
     out += "route     " + f.route->label + " (" + place_of(f.route->at) + ")\n";
     const auto filters = names_of(f.route->filters);
     if (!filters.empty()) out += "filters   " + config::joined(filters) + '\n';
+    const auto protocols = names_of(f.route->upgrade);
+    if (!protocols.empty()) out += "upgrade   " + config::joined(protocols) + '\n';
     if (const auto* to = f.upstream()) {
         out += "forward   " + to->name + ':';
         for (const auto& each : to->endpoints) out += ' ' + each.address.text;
@@ -77,6 +102,8 @@ std::string to_json(const finding& f) {
     out.key("route").text(f.route->label).key("at").text(place_of(f.route->at));
     out.key("filters").open_list();
     for (const auto name : names_of(f.route->filters)) out.text(name);
+    out.close().key("upgrade").open_list();
+    for (const auto name : names_of(f.route->upgrade)) out.text(name);
     out.close();
     if (const auto* to = f.upstream()) {
         out.key("forward").text(to->name).key("endpoints").open_list();
@@ -125,10 +152,12 @@ int explain_request(const command_line& line) {
         !http::make_request(head, false, arena, request, fault))
         return bad_request(fault);
 
-    const std::uint32_t listener = choose_listener(*from.conf, request.authority_port);
+    const std::uint32_t listener =
+        choose_listener(*from.conf, line.arguments[1], request.authority_port);
     const std::uint32_t found = router.find(request, head.headers, listener);
     const finding result{*from.conf, from.conf->listeners[listener],
-                         found == route::router::none ? nullptr : &from.conf->routes[found]};
+                         found == route::router::none ? nullptr : &from.conf->routes[found],
+                         request.authority_port};
     const std::string answer = line.json ? to_json(result) : to_text(result);
     std::fwrite(answer.data(), 1, answer.size(), stdout);
     return from.exit_code();

@@ -99,12 +99,18 @@ public:
         return nullptr;
     }
 
+    void check_instances() {
+        plan_ = std::make_shared<stream::generation>();
+        make_instances();
+        plan_.reset();
+    }
+
 private:
     void make_instances() {
         for (const use_ptr& use : conf_->uses)
-            if (use->point == PK_TRANSPORT_ID) make_instance(use);
+            if (use->point == PK_TRANSPORT_ID && use->sound) make_instance(use);
         for (const use_ptr& use : conf_->uses)
-            if (use->point != PK_TRANSPORT_ID && !use->built_in) make_instance(use);
+            if (use->point != PK_TRANSPORT_ID && use->sound && !use->built_in) make_instance(use);
     }
 
     // Variables that a transport offers can be named by the options of those made after it.
@@ -446,6 +452,11 @@ std::shared_ptr<const stream::generation> build_generation(
     plugin::services& services, build_purpose purpose, config::diagnostics& out,
     const stream::generation* running, upstream::discovery_port* port) {
     return builder(std::move(conf), plugins, services, out, running, port).build(purpose);
+}
+
+void check_instances(std::shared_ptr<const config::model> refused, const plugin::catalog& plugins,
+                     plugin::services& services, config::diagnostics& out) {
+    builder(std::move(refused), plugins, services, out, nullptr, nullptr).check_instances();
 }
 
 std::shared_ptr<const stream::generation> with_new_endpoints(const stream::generation& from) {

@@ -27,8 +27,13 @@ std::shared_ptr<const stream::generation> build_generation(
     plugin::services& services, build_purpose purpose, config::diagnostics& out,
     const stream::generation* running = nullptr, upstream::discovery_port* port = nullptr);
 
-// [control] The same with the endpoints that its names stand for now; null: it has them. Which came
-// and went is logged.
+// [control] Of a config that was refused: creates and validates the instances whose options are
+// sound, tells `out` what they complain of, and lets go of them.
+void check_instances(std::shared_ptr<const config::model> refused, const plugin::catalog& plugins,
+                     plugin::services& services, config::diagnostics& out);
+
+// [control] The same generation with the endpoints that its names stand for now; null: it has them.
+// Which came and went is logged.
 std::shared_ptr<const stream::generation> with_new_endpoints(const stream::generation& from);
 
 // A listener is another one's successor if it stands at the same address; at port 0, if it has the

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "kernel/config/describe.hpp"
+#include "kernel/config/hints.hpp"
 #include "kernel/config/json_text.hpp"
 #include "kernel/config/option_table.hpp"
 #include "kernel/config/render.hpp"
@@ -14,6 +15,7 @@
 #include "kernel/runtime/commands.hpp"
 #include "kernel/runtime/engine.hpp"
 #include "kernel/runtime/loading.hpp"
+#include "kernel/runtime/privileges.hpp"
 #include "kernel/runtime/report.hpp"
 
 namespace pkernel::runtime {
@@ -97,7 +99,9 @@ std::string row_of(const plugin::listed& one) {
     const std::string version(one.file->version());
     std::string out = one.name + ' ' + version + "  abi " + one.abi + ' ';
     for (const std::string& point : one.points) out += ' ' + point;
-    return out + "\n    " + config::printable(view(one.file->face().summary)) + '\n';
+    out += "\n    " + config::printable(view(one.file->face().summary)) + '\n';
+    const std::string place = config::plugin_belongs(one.points);
+    return place.empty() ? out : out + "    " + place + '\n';
 }
 
 void append_row(config::json_text& out, const plugin::listed& one) {
@@ -118,6 +122,9 @@ int validate_config(const command_line& line) {
     reading from(line);
     from.load();
     if (from.conf) engine_check(from.conf, from.plugins, from.problems);
+    if (from.conf && from.conf->user && !find_account(*from.conf->user))
+        from.problems.error(config::code::not_choice, from.conf->user_at,
+                            no_such_user(*from.conf->user));
     if (line.json) {
         print(config::to_json(from.problems));
         return from.exit_code();
@@ -142,7 +149,29 @@ int list_installed(const command_line& line) {
     return 0;
 }
 
+// What `describe` knows, for who does not know what to ask.
+std::string all_names(reading& from) {
+    const std::vector<std::string> installed = from.files.names();
+    const std::vector<std::string_view> plugins(installed.begin(), installed.end());
+    return "sections of the config: " + config::joined(config::section_names()) +
+           "\nplugins: " + (plugins.empty() ? "none" : config::joined(plugins)) + '\n';
+}
+
+// "; did you mean 'x'?", or where the config has an option of that name, or what asks for all.
+std::string meant_by(const std::string& name, const std::string& plugin) {
+    const auto near = config::nearest(name, config::section_names());
+    if (!near.empty()) return "; " + config::did_you_mean(near);
+    if (!plugin.empty()) return "; " + plugin;
+    const std::string place = config::option_elsewhere(name);
+    return "; " + (place.empty() ? "'pkernel describe' lists what there is" : place);
+}
+
 int describe_name(const command_line& line) {
+    if (line.arguments.empty()) {
+        reading from(line);
+        print(all_names(from));
+        return 0;
+    }
     const std::string& name = line.arguments.front();
     if (const auto section = config::describe_section(name, config::page::terminal)) {
         print(line.json ? config::json_text()
@@ -162,9 +191,9 @@ int describe_name(const command_line& line) {
                                  config::joined(config::section_names()) + ") nor a plugin's name");
     const auto file = from.plugins.load(name);
     if (!file.has_value()) {
-        const auto near = config::nearest(name, config::section_names());
-        const std::string hint = file.error().missing ? config::did_you_mean(near) : "";
-        return refused(line, file.error().text() + (hint.empty() ? "" : "; ") + hint);
+        if (!file.error().missing) return refused(line, file.error().text());
+        return refused(line, config::in_quotes(name) + " is no section of the config, and " +
+                                 file.error().sentence + meant_by(name, file.error().hint));
     }
     print(line.json ? json_of(**file) : page_of(**file));
     return 0;

@@ -22,6 +22,9 @@ namespace {
 
 using base::log_level;
 
+// Fewer than this is worth a warning: a limit that nobody has chosen.
+constexpr std::uint64_t connections_few = 1000;
+
 // What the surroundings of an engine are, with a master or without.
 struct stage {
     listener_source& listeners;
@@ -64,8 +67,7 @@ int give_up_root(const std::string& file) {
         return 0;
     }
     if (!who) {
-        first_look.error(config::code::not_choice, given->at,
-                         "the system knows no user '" + name + "'");
+        first_look.error(config::code::not_choice, given->at, no_such_user(name));
         show(first_look);
         return static_cast<int>(first_look.exit());
     }
@@ -118,6 +120,11 @@ std::uint64_t choose_connections(const config::model& conf, unsigned workers,
                                         " listeners");
     const std::uint64_t by_memory = memory_max / memory_per_connection;
     const std::uint64_t most = std::min(budget.connections_max, by_memory);
+    if (budget.connections_max > 0 && budget.connections_max < connections_few)
+        base::log(log_level::warning, "serves " + std::to_string(budget.connections_max) +
+                                          " connections at most: " + limit +
+                                          " allows no more; raise the hard limit (ulimit -Hn, "
+                                          "LimitNOFILE= of systemd)");
     const std::string why =
         most == budget.connections_max ? limit : in_mib(memory_max) + " of memory";
     for (const config::listener& each : conf.listeners)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "kernel/runtime/commands.hpp"
+#include "kernel/runtime/engine.hpp"
 #include "pkernel/abi/attempt.h"
 #include "pkernel/abi/balancer.h"
 #include "pkernel/abi/clock.h"
@@ -76,9 +77,25 @@ plugin::host_abi kernel_abi() {
 }
 
 reading::reading(const command_line& line, passed_files given)
-    : file(config_file(line)),
+    : named(line.config_file.has_value()),
+      file(config_file(line)),
       outside(std::move(given)),
       files(plugins_dir(line), trust_of(line), kernel_abi()),
-      plugins(files) {}
+      plugins(files) {
+    plugins.may_browse();
+}
+
+void reading::load() {
+    if (!named && ::access(file.c_str(), F_OK) != 0) {
+        problems.error(config::code::file_unreadable, {},
+                       std::string("there is no config: neither ") + config_places[0] + " nor " +
+                           config_places[1] + "; --config FILE names one");
+    } else {
+        std::shared_ptr<const config::model> refused;
+        conf = config::load(file, plugins, outside, problems, &refused);
+        if (refused) engine_check_refused(refused, plugins, problems);
+    }
+    outside.close_given();
+}
 
 }  // namespace pkernel::runtime

@@ -32,12 +32,10 @@ struct reading {
     explicit reading(const command_line& line, passed_files given = {});
 
     // Fills `conf`, or `problems` only.
-    void load() {
-        conf = config::load(file, plugins, outside, problems);
-        outside.close_given();
-    }
+    void load();
     int exit_code() const noexcept { return static_cast<int>(problems.exit()); }
 
+    const bool named;  // Somebody said which file.
     const std::string file;
     engine_environment outside;
     config::diagnostics problems;

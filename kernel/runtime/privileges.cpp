@@ -23,6 +23,10 @@ std::optional<account> find_account(const std::string& name) {
     return account{name, found->pw_uid, found->pw_gid};
 }
 
+std::string no_such_user(const std::string& name) {
+    return "the system knows no user '" + name + "'";
+}
+
 bool is_root() noexcept {
     return ::geteuid() == 0;
 }

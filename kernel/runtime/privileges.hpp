@@ -21,6 +21,9 @@ struct account {
 // By name, or nothing when the system does not know it.
 std::optional<account> find_account(const std::string& name);
 
+// "the system knows no user 'x'"
+std::string no_such_user(const std::string& name);
+
 bool is_root() noexcept;
 
 // From here on no exec of this process or its children can gain rights. Harmless to repeat.

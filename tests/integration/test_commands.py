@@ -1,13 +1,16 @@
 """The commands that only look: explain, plugins, describe, schema, version; as text and as JSON (section G)."""
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from rig import certs  # noqa: E402
 from rig.pkrig import build_dir, run_to_exit  # noqa: E402
+from rig.proxy import command  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -22,6 +25,16 @@ routes:
   - match: { host: app.example, path: /api, method: [ GET, POST ] }
     filters: [ forwarded ]
     forward: app
+"""
+
+TWO_PORTS = """
+listeners:
+  - { name: plain, address: ":8080" }
+  - { name: safe, address: ":8443", transport: { tls: [ { cert: $TMP/a.pem, key: $TMP/a.key } ] } }
+upstreams: { app: { endpoints: [ "127.0.0.1:3000" ] } }
+routes:
+  - { name: to_https, match: { listener: plain, path: / }, filters: [ redirect ], forward: app }
+  - { name: main, match: { path: / }, upgrade: [ websocket ], forward: app }
 """
 
 
@@ -74,6 +87,27 @@ class Explain(Commands):
             with self.subTest(words):
                 _, err = self.ask("explain", *words, code=2)
                 self.assertRegex(err, r"such a request is answered 40[05] \(\w+\)")
+
+    def test_the_scheme_chooses_where_no_port_does(self):
+        with tempfile.TemporaryDirectory() as folder:
+            certs.Authority(Path(folder), "root").issue("a", "DNS:localhost")
+            config = TWO_PORTS.replace("$TMP", folder)
+            for url, listener, route in (
+                ("https://a/x", "safe", "main"),
+                ("http://a/x", "plain", "to_https"),
+                ("https://a:8443/x", "safe", "main"),
+                ("http://a:8443/x", "safe", "main"),
+                ("/x", "plain", "to_https"),
+            ):
+                with self.subTest(url):
+                    out, _ = self.ask("explain", "GET", url, config=config)
+                    self.assertRegex(out, rf"(?m)^listener  {listener} ")
+                    self.assertRegex(out, rf"(?m)^route     {route} ")
+                    self.assertNotIn("note ", out)
+                    self.assertEqual("upgrade   websocket\n" in out, route == "main")
+            out, _ = self.ask("explain", "GET", "https://a:444/x", config=config)
+            self.assertRegex(out, r"(?m)^listener  safe ")
+            self.assertIn("note      no listener is at port 444", out)
 
     def test_a_config_that_is_wrong(self):
         _, err = self.ask(
@@ -128,12 +162,90 @@ class Describe(Commands):
         for name, why in (
             ("listner", "did you mean 'listener'"),
             ("no_such", "needs plugins/no_such.so"),
+            ("no_such", "'pkernel describe' lists what there is"),
             ("no/such", "neither a section of the config"),
+            ("forwardet", "did you mean 'forwarded'"),
+            ("match", "'match' is an option of a route"),
+            ("weight", "'weight' is an option of an endpoint of an upstream"),
         ):
             with self.subTest(name):
                 _, err = self.ask("describe", name, code=3)
                 self.assertIn(why, err)
                 self.assertTrue(self.ask_json("describe", name, code=3)["refused"])
+
+    def test_without_a_name_it_says_what_there_is(self):
+        out, _ = self.ask("describe")
+        self.assertIn("config, listener, upstream, route", out)
+        self.assertRegex(out, "plugins: .*forwarded.*round_robin")
+
+
+class Mistakes(Commands):
+    def wrong(self, old, new, *told, code=1):
+        self.assertIn(old, CONFIG)
+        _, err = self.ask("validate", config=CONFIG.replace(old, new), code=code)
+        for each in told:
+            self.assertIn(each, err)
+
+    def test_what_plugins_say_is_told_with_the_rest(self):
+        self.wrong(
+            'body: "ok"',
+            'body: "ok", headers: { host: x }',
+            "'host' is set by the kernel",
+        )
+        self.wrong(
+            'body: "ok" } }',
+            'body: "ok", headers: { host: x } } }\n    forwrd: app',
+            "did you mean 'forward'",
+            "'host' is set by the kernel",
+            "2 errors, 0 warnings",
+        )
+
+    def test_a_plugin_whose_options_cannot_be_read_is_not_asked(self):
+        self.wrong(
+            'status: 200, body: "ok"',
+            'status: 9999, body: "ok", headers: { host: x }',
+            "status '9999' is not valid",
+            "1 error, 0 warnings",
+        )
+
+    def test_a_plugin_in_a_wrong_place_says_where_it_belongs(self):
+        self.wrong(
+            "[ forwarded ]",
+            "[ round_robin ]",
+            "plugin 'round_robin' is not for 'filters'",
+            "it is named under 'balancer' of an upstream",
+        )
+        self.wrong(
+            "balancer: round_robin",
+            "round_robin: true",
+            "'round_robin' is a plugin; it is named under 'balancer' of an upstream",
+        )
+        self.wrong(
+            ", balancer: round_robin",
+            "",
+            "write 'balancer: NAME' under it",
+            "balancers here: consistent_hash, ip_hash, least_conn",
+        )
+
+    def test_a_user_that_is_not_there(self):
+        self.wrong("listeners:", "user: no_such_user\nlisteners:", "knows no user 'no_such_user'")
+
+    def test_a_log_that_cannot_be_opened(self):
+        self.wrong(
+            "listeners:",
+            "logs: [ access_log: /no/such/folder/a.log ]\nlisteners:",
+            "pk.yaml:2:21: error",
+            "cannot open /no/such/folder/a.log: No such file or directory",
+        )
+
+    def test_no_config_at_all_names_the_places(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run = subprocess.run(
+                command(["validate"]), cwd=folder, capture_output=True, text=True, timeout=20
+            )
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("neither conf/pkernel.yaml nor /etc/pkernel/pkernel.yaml", run.stderr)
+        self.assertIn("--config FILE", run.stderr)
 
 
 class Others(Commands):

@@ -174,6 +174,13 @@ class FewDescriptors(Many):
         self.assertEqual(self.ask(first), 200)
         self.proxy.wait_log("out of descriptors", 5 * SLOW)
 
+    def test_a_limit_that_nobody_chose_is_warned_of(self):
+        """What a soft limit in front of it says does not matter: it is raised."""
+        self.start(nofile=1024)
+        self.proxy.wait_log(r"warn .*serves \d+ connections at most: RLIMIT_NOFILE \(1024\)")
+        self.start(nofile=4096)
+        self.assertNotIn("LimitNOFILE", self.proxy.log)
+
     def test_too_few_descriptors_to_serve_anybody_is_refused_at_the_start(self):
         proxy = Proxy(CONFIG.format(port=self.origin.port), nofile=20, start=False)
         self.addCleanup(proxy.cleanup)

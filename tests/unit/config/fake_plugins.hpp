@@ -19,6 +19,7 @@ class fake_plugins final : public plugin_catalog {
 public:
     lookup_result find(std::string_view name, std::string_view point) override;
     std::vector<std::string> offered(std::string_view point) override;
+    std::vector<std::string> points_of(std::string_view name) override;
 
     std::vector<std::string> asked;  // "name@point", in order.
 };

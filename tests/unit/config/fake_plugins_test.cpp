@@ -107,8 +107,9 @@ lookup_result fake_plugins::find(std::string_view name, std::string_view point) 
         }
         out.number = code::plugin_point;
         out.exit = exit_class::config;
-        out.problem = "plugin '" + std::string(name) + "' is not a " + std::string(point) +
-                      "; it is a " + std::string(k.point);
+        out.problem =
+            "plugins/" + std::string(name) + ".so offers nothing for " + std::string(point);
+        out.points.emplace_back(k.point);
         return out;
     }
     out.problem = "'" + std::string(name) + "' needs plugins/" + std::string(name) +
@@ -120,6 +121,12 @@ lookup_result fake_plugins::find(std::string_view name, std::string_view point) 
 std::vector<std::string> fake_plugins::offered(std::string_view point) {
     return point == "pk.balancer/1" ? std::vector<std::string>{"robin"}
                                     : std::vector<std::string>{};
+}
+
+std::vector<std::string> fake_plugins::points_of(std::string_view name) {
+    for (const known& k : all)
+        if (k.name == name) return {std::string(k.point)};
+    return {};
 }
 
 file_text fake_outside::read(const std::string& path, std::size_t size_max) {

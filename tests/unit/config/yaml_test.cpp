@@ -48,6 +48,56 @@ BOOST_AUTO_TEST_CASE(knows_where_each_value_stands) {
     BOOST_TEST(tree->at.file == "t.yaml");
 }
 
+BOOST_AUTO_TEST_CASE(faults_are_told_in_words_that_say_what_to_write) {
+    struct row {
+        std::string_view text, message;
+        std::uint32_t line, column;
+    };
+    constexpr std::string_view column = "begin in the same column";
+    constexpr std::string_view quotes = "or quotes around a value that holds";
+    const row rows[] = {
+        {"listeners:\n  - address: \":80\"\n   name: web\n", column, 3, 4},
+        {"a:\n  b:\n    c: [ 1 ]\n     d: 1\n", column, 4, 6},
+        {"a:\n  b:\n    c: [ 1 ]\n   d: 1\n", column, 4, 4},
+        {"r:\n  - a: 1\n    b: 1\n - a: 2\n", column, 4, 2},
+        {"l:\n  - \":80\"\n  name: web\n", "each begins with '- '", 3, 3},
+        {"a: { b: c: d }\n", quotes, 1, 10},
+        {"a: { b: [::]:80 }\n", quotes, 1, 13},
+        {"a: { b: 1\nc: 2\n", quotes, 2, 2},
+        {"a: { b: [ 1 }\n", "a ']' is missing before it", 1, 13},
+        {"a: [ { b: 1 ]\n", "a '}' is missing before it", 1, 13},
+        {"a: b\n}\n", "a '}' too many", 2, 1},
+        {"l:\n  - a: 1\n    name\nr:\n", "a key without a value", 3, 5},
+        {"workers 4\na: 1\n", "a key without a value", 1, 1},
+        {"l: - a\n", "a list begins in the line below its key", 1, 4},
+        {"a: \":80\nb: 1\n", "the closing quote of this text is missing", 1, 4},
+        {"a: [::]:80\n", "put the whole of it in quotes", 1, 8},
+        {"a: @b\n", "a value cannot begin with '@'; put it in quotes", 1, 4},
+        {"a: %b\n", "a value cannot begin with '%'; put it in quotes", 1, 4},
+        {"a: *.example.com\n", "put it in quotes: \"*.example.com\"", 1, 4},
+        {"- *:8080\n", "put it in quotes: \"*:8080\"", 1, 3},
+    };
+    for (const row& r : rows) {
+        diagnostics out;
+        const auto tree = parse_yaml(r.text, "t.yaml", out);
+        BOOST_TEST_CONTEXT(r.text) {
+            BOOST_REQUIRE(!tree);
+            const auto first = out.sorted().front();
+            BOOST_TEST(first.message.find(r.message) != std::string::npos, first.message);
+            BOOST_TEST(first.at.line == r.line);
+            BOOST_TEST(first.at.column == r.column);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_config_of_nginx_is_told_as_such) {
+    diagnostics out;
+    const auto text = "listeners: []\nhttp {\n  listen 80;\n}\n";
+    BOOST_TEST(!parse_yaml(text, "t.yaml", out));
+    BOOST_REQUIRE(out.sorted().front().notes.size() == 1u);
+    BOOST_TEST(out.sorted().front().notes[0].find("how nginx is configured") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(an_absent_value_stands_at_its_key) {
     const auto tree = parse("a:\nb: ~\nc: \"\"\n");
     BOOST_TEST(tree->find("a")->is_null());

@@ -90,6 +90,27 @@ BOOST_AUTO_TEST_CASE(all_lines_come_out_in_order) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_text_for_people_stands_as_it_is_between_the_lines) {
+    const pipe_ends to;
+    BOOST_TEST(!base::log_text("nobody logs"));
+    for (const auto mode : {runtime::log::mode::direct, runtime::log::mode::background}) {
+        {
+            const runtime::log log(mode, log_form::text, log_level::error, to.write.get());
+            base::log(log_level::error, "before");
+            BOOST_TEST(base::log_text("a.yaml:1:1: error\n  1 | x\n"));
+            base::log(log_level::error, "after");
+        }
+        const std::string all = to.drain();
+        const auto text = all.find("before\na.yaml:1:1: error\n  1 | x\n2");
+        BOOST_TEST(text != std::string::npos, all);
+        BOOST_TEST(all.find("after\n", text) != std::string::npos);
+    }
+    const runtime::log machines(runtime::log::mode::direct, log_form::json, log_level::error,
+                                to.write.get());
+    BOOST_TEST(!base::log_text("two\nlines\n"));
+    BOOST_TEST(to.drain().empty());
+}
+
 BOOST_AUTO_TEST_CASE(nobody_waits_for_a_full_pipe_and_the_losses_are_told) {
     const pipe_ends to;
     const auto start = std::chrono::steady_clock::now();
