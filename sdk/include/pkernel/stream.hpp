@@ -137,7 +137,7 @@ public:
         return memory == nullptr ? nullptr : new (memory) T[count]{};
     }
 
-    // Shown by the access log and by `explain`.
+    // Shown by logs, with the instance's name before the key.
     pk_status annotate(std::string_view key, std::string_view value) {
         return s_->api->annotate(s_, str(key), str(value));
     }

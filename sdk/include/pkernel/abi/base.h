@@ -31,6 +31,10 @@ typedef struct pk_str {
     uint64_t size;
 } pk_str;
 
+/* A pk_str of a literal, as an initialiser. */
+#define PK_STR(literal) \
+    { literal, sizeof(literal) - 1 }
+
 /* What a fallible call answers. */
 typedef uint32_t pk_status;
 enum {

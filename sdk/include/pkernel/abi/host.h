@@ -2,9 +2,13 @@
  *
  * Services are tables reached by id, asked for at create and kept: host->get(host, "pk.timer/1"). A
  * null answer means that this kernel does not have it; a plugin that cannot do without lists the id
- * in its note. pk.logger/1 pk.clock/1 pk.timer/1 pk.waker/1 pk.offload/1 pk.subrequest/1
- * pk.metrics/1 pk.variables/1 What belongs to one stream (fields, data, replies, arena) is in
- * stream.h, reached from the stream itself.
+ * in its note. There are:
+ *
+ *  - pk.logger/1, pk.clock/1, pk.timer/1, pk.waker/1, pk.offload/1, pk.subrequest/1, pk.metrics/1,
+ *    pk.variables/1, pk.tunnel_service/1: each in the header of its name, the last in tunnel.h.
+ *
+ * What belongs to one stream (fields, data, replies, arena) is in stream.h, reached from the stream
+ * itself.
  */
 #ifndef PKERNEL_ABI_HOST_H
 #define PKERNEL_ABI_HOST_H

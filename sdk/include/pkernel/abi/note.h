@@ -1,7 +1,8 @@
 /* The ELF note that every plugin carries, read from the file's bytes before any of its code runs.
  *
- * Section .note.pkernel, owner "pkernel", type PKERNEL_NOTE_TYPE, descriptor a pk_note. The SDK's
- * plugin macro emits it; a file without it is not a plugin and is refused with a sentence.
+ * Section .note.pkernel, owner "pkernel", type PKERNEL_NOTE_TYPE, descriptor a pk_note. A file
+ * without it is not a plugin and is refused with a sentence. In C++ PKERNEL_PLUGIN emits it, in C
+ * PKERNEL_C_NOTE.
  */
 #ifndef PKERNEL_ABI_NOTE_H
 #define PKERNEL_ABI_NOTE_H
@@ -22,5 +23,25 @@ typedef struct pk_note {
     char build_id[48];  /* of the SDK that it was built with; compared only if a draft is needed */
     char needs[256];    /* ids that the host must offer, each NUL-terminated, then an empty one */
 } pk_note;
+
+/* As it lies in the file. */
+typedef struct pk_note_section {
+    uint32_t owner_size;
+    uint32_t note_size;
+    uint32_t type;
+    char owner[8];
+    pk_note note;
+} pk_note_section;
+
+/* Once, at file scope of a plugin in C. Such a plugin needs ABI 1.0 and no service: it asks for
+ * each with host->get and copes without, or fails create. */
+#define PKERNEL_C_NOTE(plugin_name, plugin_version)                           \
+    __attribute__((section(".note.pkernel"), used,                            \
+                   aligned(4))) static const pk_note_section pkernel_note = { \
+        sizeof PKERNEL_NOTE_OWNER,                                            \
+        sizeof(pk_note),                                                      \
+        PKERNEL_NOTE_TYPE,                                                    \
+        PKERNEL_NOTE_OWNER,                                                   \
+        {PKERNEL_NOTE_MAGIC, sizeof(pk_note), 1, 0, plugin_name, plugin_version, "source", ""}}
 
 #endif

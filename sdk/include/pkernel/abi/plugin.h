@@ -4,14 +4,20 @@
  * extension point that the config uses the plugin at; a plugin asks its host for services the same
  * way.
  *
- * An instance is one use of a plugin in the config. Its life, all [control], side effects only
- * where named: create    reads its options, allocates; opens nothing that another generation may
- * hold validate  says no while that is still free: may read files, must not change anything outside
- *     start     may open sockets, start threads, take over state
- *     worker_init / worker_exit   [worker], once a worker, before its first and after its last
- * stream stop      no stream uses it any more; ends threads destroy   frees; after it returns the
- * kernel holds no pointer into the instance, and never calls it create that fails is followed by
- * nothing; a validate or start that fails is followed by destroy.
+ * An instance is one use of a plugin in the config. Its life, all [control], with side effects only
+ * where named:
+ *
+ *  - create: reads its options, allocates; opens nothing that another generation may hold.
+ *  - validate: says no while that is still free. May read files, must not change anything outside.
+ *  - start: may open sockets, start threads, take over state.
+ *  - worker_init and worker_exit: [worker], once a worker, before its first and after its last
+ *    stream.
+ *  - stop: no stream uses it any more; ends threads.
+ *  - destroy: frees. After it returns the kernel holds no pointer into the instance, and never
+ * calls it.
+ *
+ * A create that fails is followed by nothing; a validate or start that fails is followed by
+ * destroy.
  */
 #ifndef PKERNEL_ABI_PLUGIN_H
 #define PKERNEL_ABI_PLUGIN_H
@@ -64,7 +70,9 @@ typedef struct pk_plugin {
     const void* (*get)(pk_str id);
 } pk_plugin;
 
-/* [control] The one exported symbol. Must not allocate, throw or have side effects. */
+/* [control] The one exported symbol. Must not allocate, throw or have side effects. In C++
+ * PKERNEL_PLUGIN defines it. */
+__attribute__((visibility("default"))) const pk_plugin* pk_plugin_entry(void);
 typedef const pk_plugin* (*pk_plugin_entry_fn)(void);
 #define PKERNEL_ENTRY_SYMBOL "pk_plugin_entry"
 

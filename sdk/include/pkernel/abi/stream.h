@@ -194,8 +194,7 @@ typedef struct pk_stream_api {
      * spent. `align` is a power of two up to 16. */
     void* (*allocate)(struct pk_stream* s, uint64_t size, uint64_t align);
 
-    /* Adds "key=value" to the stream's record: the access log and explain show it. Copied; up
-     * to 16. */
+    /* Adds "key=value" to the stream's record, which logs show. Copied; up to 16. */
     pk_status (*annotate)(struct pk_stream* s, pk_str key, pk_str value);
 
     /* The head of a streamed response, 200..599, fields copied; content_length -1: not known. Then

@@ -32,6 +32,15 @@ consteval void copy(char (&to)[N], std::string_view from) {
     for (std::size_t i = 0; i < from.size(); ++i) to[i] = from[i];
 }
 
+// The name of the file, without ".so", that the kernel looks for.
+consteval void check_name(std::string_view name) {
+    const auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
+    if (name.empty() || !lower(name[0])) throw "a plugin's name begins with a letter a to z";
+    for (char c : name)
+        if (!lower(c) && !(c >= '0' && c <= '9') && c != '_')
+            throw "a plugin's name holds a to z, 0 to 9 and _";
+}
+
 // Services that T lists in `static constexpr std::string_view needs[]`: without one of them the
 // kernel refuses the file before it runs any of its code.
 template <class T>
@@ -54,6 +63,7 @@ consteval note_section make_note(std::string_view name, std::string_view version
     note.size = sizeof note;
     note.abi_major = PKERNEL_ABI_MAJOR;
     note.abi_minor = 0;  // Nothing newer than 1.0 exists; a use of it will raise this.
+    check_name(name);
     copy(note.name, name);
     copy(note.version, version);
     copy(note.build_id, PKERNEL_SDK_BUILD_ID);

@@ -1,9 +1,12 @@
 // The fake host: drives a built plugin through the C ABI, in the kernel's place, without sockets
 // and with a clock that the test turns.
 //
-//   plugin_under_test plugin("limit: 4");              // Loads the .so, reads the options, starts
-//   it. auto ex = plugin.post("content-length: 4");        // A request that is yet to be played.
+//   plugin_under_test plugin("limit: 4B");             // Loads the .so, reads options, starts.
+//
+//   auto ex = plugin.post("content-length: 4");        // A request that is yet to be played.
+//
 //   BOOST_TEST(ex.head().passes());                    // request_headers
+//
 //   BOOST_TEST(ex.body("abcde").status() == 413);      // request_data
 //
 // It keeps the contract of the headers to the letter, and whoever breaks it is named: violations()

@@ -8,24 +8,24 @@ namespace pk::testing {
 
 // What happened on a stream, in the words of log.h.
 struct record_spec {
-    request_spec request;
-    std::string response_fields;
+    request_spec request = {};
+    std::string response_fields = {};
     std::uint32_t status = 200;
     std::uint32_t cause = PK_END_COMPLETE;
     std::string end_reason = "complete";
-    std::string upstream, endpoint;
+    std::string upstream = {}, endpoint = {};
     std::uint32_t attempts = 0;
-    std::string failed_attempts;
-    std::string body_kept;
+    std::string failed_attempts = {};
+    std::string body_kept = {};
     bool reused = false;
     std::uint64_t duration_ns = 1'500'000;
     std::uint64_t upstream_head_ns = 0, upstream_connect_ns = 0, upstream_queue_ns = 0;
     std::uint64_t request_bytes = 0, response_bytes = 0;
-    field_pairs annotations;
+    field_pairs annotations = {};
     std::string protocol = "HTTP/1.1";
     std::uint32_t worker = 0;
     // Bytes as they are, past the parser of lines: any byte may stand in a record.
-    field_pairs raw_fields;
+    field_pairs raw_fields = {};
     bool malformed = false;  // No part of the request was understood.
 };
 
