@@ -1,4 +1,7 @@
-// From a host name to a number: exact names before wildcards of one label, *.example.com.
+// From a host name to a number: exact names before wildcards, nearer ones before those above.
+//
+// *.example.com is for all names below example.com, as it is in a route's `host`: whoever asks for
+// x.y.example.com must not get past what is asked of the clients of that domain.
 
 #pragma once
 
@@ -23,13 +26,21 @@ public:
     // `name` in lower case.
     std::optional<std::uint32_t> find(std::string_view name) const {
         if (const auto found = at(exact_, name)) return found;
-        return covering(name);
+        std::optional<std::uint32_t> nearest;
+        each_above(name, [&](std::uint32_t number) {
+            nearest = number;
+            return true;
+        });
+        return nearest;
     }
-    // The number of the wildcard that covers an exact name.
-    std::optional<std::uint32_t> covering(std::string_view name) const {
-        const auto dot = name.find('.');
-        if (dot == 0 || dot == std::string_view::npos) return {};
-        return at(wildcards_, name.substr(dot));
+    // The numbers of the wildcards that cover a name, or that are that name, from the nearest up,
+    // until `f` answers true.
+    template <class F>
+    void each_above(std::string_view name, F f) const {
+        for (auto dot = name.find('.'); dot != name.npos; dot = name.find('.', dot + 1)) {
+            const auto found = at(wildcards_, name.substr(dot));
+            if (found && f(*found)) return;
+        }
     }
 
 private:

@@ -211,9 +211,11 @@ void server::read_names(const settings& conf) {
     default_site(conf);
     for (const std::string& name : order) {
         std::uint32_t chosen = policies[name];
-        const auto above = name.starts_with("*.") ? std::nullopt : wildcards.covering(name);
-        if (above && policies_[*above].stricter_than(policies_[chosen])) {
-            chosen = *above;
+        wildcards.each_above(name, [&](std::uint32_t above) {
+            if (policies_[above].stricter_than(policies_[chosen])) chosen = above;
+            return false;
+        });
+        if (chosen != policies[name]) {
             host_.warning(conf.certificates[by_name[name].front()].cert,
                           "'" + name + "' is also covered by a wildcard that asks more of " +
                               "clients: so does it");

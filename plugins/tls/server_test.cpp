@@ -79,7 +79,8 @@ BOOST_AUTO_TEST_CASE(certificates_go_by_name_and_key_type) {
                "a rsa");
     BOOST_TEST(shown_to(t, {.sni = "any.b.test"}) == "wild");
     BOOST_TEST(shown_to(t, {.sni = "x.b.test"}) == "exact");
-    BOOST_TEST(shown_to(t, {.sni = "two.any.b.test"}) == "a");  // One label only: the default.
+    BOOST_TEST(shown_to(t, {.sni = "two.any.b.test"}) == "wild");  // It is good for no certificate.
+    BOOST_TEST(shown_to(t, {.sni = "two.x.b.test"}) == "wild");
     BOOST_TEST(shown_to(t, {.sni = "b.test"}) == "a");
     BOOST_TEST(shown_to(t, {.sni = "nobody.test"}) == "a");
     BOOST_TEST(shown_to(t, {}) == "a");
@@ -338,6 +339,30 @@ BOOST_AUTO_TEST_CASE(hosts_of_another_policy_are_misdirected) {
     BOOST_REQUIRE_EQUAL(shake(*let, r), PK_IO_DONE);
     BOOST_TEST(let->serves("z.b.test"));
     BOOST_TEST(!let->serves("a.test"));
+}
+
+// A route's *.b.test takes y.z.b.test, too: the policy must reach as far (S23).
+BOOST_AUTO_TEST_CASE(a_wildcards_policy_is_for_all_that_is_below_it) {
+    const identity deep =
+        make({.subject = "deep", .names = "DNS:*.c.b.test,DNS:d.e.b.test"}, &root);
+    transport_under_test t("certificates: [ {" + pair("a", a) + "}, {" + pair("d", deep) + "}, {" +
+                           pair("w", wild) + ", client_certificates: { ca: " + ca + " } } ]");
+    BOOST_TEST(t.host().warnings.size() == 2u);  // Each name of `deep`.
+    const auto open = t.open();
+    peer p(open->peer_fd(), {.sni = "a.test"});
+    BOOST_REQUIRE_EQUAL(shake(*open, p), PK_IO_DONE);
+    const auto let = t.open();
+    peer r(let->peer_fd(), {.sni = "z.b.test", .show = &user});
+    BOOST_REQUIRE_EQUAL(shake(*let, r), PK_IO_DONE);
+    for (const std::string host : {"z.b.test", "y.z.b.test", "x.y.z.b.test", "y.c.b.test",
+                                   "x.y.c.b.test", "d.e.b.test", "y.d.e.b.test"}) {
+        BOOST_TEST(!open->serves(host), host);
+        BOOST_TEST(let->serves(host), host);
+        const auto c = t.open();
+        peer q(c->peer_fd(), {.sni = host});
+        BOOST_TEST(shake(*c, q) == PK_IO_FAILED, host);  // No certificate.
+    }
+    BOOST_TEST(open->serves("b.test"));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_a_hello_is_refused) {
