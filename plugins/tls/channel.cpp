@@ -70,6 +70,11 @@ struct channel_bio {
         channel& c = of(b);
         records& r = *c.lent_;
         BIO_clear_retry_flags(b);
+        // A peer that asks for answers and takes none is not read any further.
+        if (c.unsent_.size + r.out_size > channel::answers_max) {
+            BIO_set_retry_write(b);
+            return -1;
+        }
         const auto n = static_cast<std::size_t>(size);
         if (n > sizeof r.out - r.out_size) {
             const std::size_t sent = c.send_out();
@@ -264,7 +269,11 @@ pk::io channel::read(const pk::conn& c, std::span<char> into, std::uint64_t& n) 
     const bool owes = sent < r.out_size;
     unsent_.keep(r.out + sent, r.out_size - sent);
     const bool emptied = short_read_ && r.in_at == r.in_end && SSL_pending(ssl_.get()) == 0;
-    if (n > 0) return emptied && !ended_ && !broken_ ? pk::io::drained : pk::io::complete;
+    // An end, or a failure, behind the bytes is told by the next read: so there must be one.
+    const bool goes_on = error == SSL_ERROR_NONE || error == SSL_ERROR_WANT_READ;
+    if (n > 0) {
+        return emptied && goes_on && !ended_ && !broken_ ? pk::io::drained : pk::io::complete;
+    }
     switch (error) {
         case SSL_ERROR_ZERO_RETURN:
             return pk::io::end;

@@ -41,6 +41,9 @@ public:
 private:
     friend struct channel_bio;
     class lease;
+    // Of answers to the peer that it does not take, beside a batch of its data: then it is not
+    // read.
+    static constexpr std::size_t answers_max = 2 * sizeof(records::out);
 
     struct kept {
         std::unique_ptr<char[]> bytes;
