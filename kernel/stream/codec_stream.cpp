@@ -45,10 +45,12 @@ codec_stream::codec_stream(codec_server& of)
     : pk_codec_stream{codec_server::table(), nullptr, &of},
       server_(of),
       stream_(of.in().new_stream()),
+      small_(of.in().blocks),
       credit_(of.limits().stream_window),
       request_timer_([](void* self) { static_cast<codec_stream*>(self)->request_expired(); }, this),
       response_timer_([](void* self) { static_cast<codec_stream*>(self)->response_expired(); },
                       this) {
+    small_.charge_to(of.account());
     stream_->open(*this, of.newest_site(), of.listener());
     stream_->request.peer = of.accepted().peer;
     stream_->request.local = of.accepted().local;
@@ -103,16 +105,21 @@ pk_status codec_stream::take_body(const pk_slice& bytes) {
     if (bytes.size > credit_) return PK_INVALID;
     credit_ -= bytes.size;
     received_ += bytes.size;
-    if (bytes.block) {
+    if (may_share(bytes))
         in_.push(base::slice(bytes.data, bytes.size, static_cast<base::block*>(bytes.block)));
-    } else {
-        const auto copy =
-            base::block_ref::adopt(server_.in().blocks.take_sized(bytes.size, account()));
-        std::memcpy(copy->data(), bytes.data, bytes.size);
-        in_.push(base::slice(copy->data(), bytes.size, copy.get()));
-    }
+    else
+        in_.push(small_.copy({bytes.data, static_cast<std::size_t>(bytes.size)}));
     server_.ready(*this);
     return PK_OK;
+}
+
+// A little of one stream among much of the others must not hold the block that all of it came in.
+// The first of a body may, since most have no more; in a tunnel, what is all that waits there.
+bool codec_stream::may_share(const pk_slice& bytes) const noexcept {
+    const auto* from = static_cast<const base::block*>(bytes.block);
+    if (!from || bytes.size >= from->capacity / 16) return from;
+    if (!stream_->tunnelling()) return received_ == bytes.size;
+    return in_.empty() && stream_->nothing_waits(PK_REQUEST);
 }
 
 pk_status codec_stream::take_end(pk_field_view trailers) {
@@ -220,6 +227,7 @@ void codec_stream::deliver() {
         credit_ += n;
         server_.give_credit(*this, n);
     }
+    if (in_.empty()) small_.reset_if_unused();
     const bool held = connects() && !stream_->tunnelling();
     if (end_seen_ && in_.empty() && !end_told_ && !aborted_ && !over && !held) {
         end_told_ = true;

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernel/base/list.hpp"
+#include "kernel/base/scratch.hpp"
 #include "kernel/base/slice_queue.hpp"
 #include "kernel/net/timer.hpp"
 #include "kernel/stream/edges.hpp"
@@ -80,6 +81,7 @@ private:
 
     void begin();
     bool lengths_differ() const noexcept;
+    bool may_share(const pk_slice& bytes) const noexcept;
     // What comes is a tunnel's, if there will be one; no body's.
     bool connects() const noexcept { return stream_->request.flags & PK_REQUEST_EXTENDED_CONNECT; }
     void deliver();
@@ -94,6 +96,7 @@ private:
     codec_server& server_;
     stream* stream_;
     base::slice_queue in_;    // Of the request, not yet taken.
+    base::scratch small_;     // Of it what came in small pieces.
     base::slice_queue body_;  // Of the response, not yet framed.
     http::parse_fault refused_{0, ""};
     std::int64_t announced_ = -1;

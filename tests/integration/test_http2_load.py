@@ -1,4 +1,4 @@
-"""HTTP/2 under attack, seen by others: S10's latency, and S12's memory when it is over."""
+"""HTTP/2 under attack, seen by others: S10's latency, S12's memory when it is over, what a stalled upload may hold."""
 import multiprocessing
 import sys
 import time
@@ -109,6 +109,20 @@ class UnderAttack(unittest.TestCase):
             time.sleep(0.1)
         for c in clients:
             self.assertIsNotNone(c.wait_for(lambda f: f[0] in (h2.RST, h2.GOAWAY)))
+
+    def test_a_byte_here_and_there_does_not_hold_the_bytes_between_them(self):
+        """A body that nobody takes, a byte of which comes with each 64 KiB of one that goes on."""
+        proxy = self.start()
+        c = h2.Client(proxy.port())
+        self.addCleanup(c.close)
+        c.headers(1, h2.request("/no-read", "POST"), h2.END_HEADERS)
+        c.headers(3, h2.request("/drain", "POST"), h2.END_HEADERS)
+        self.assertLess(c.upload(1, 16 * MIB, leave=1000), 16 * MIB)
+        base = proxy.rss_bytes()
+        for _ in range(900):
+            self.assertEqual(c.upload(1, 1), 1)
+            self.assertEqual(c.upload(3, 1 << 16), 1 << 16)
+        self.assertLess(proxy.rss_bytes() - base, 4 * MIB)
 
 
 if __name__ == "__main__":

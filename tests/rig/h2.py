@@ -53,6 +53,7 @@ class Client:
         self.decoder = hpack.Decoder()
         self.heads, self.bodies = {}, {}
         self.sent = 0
+        self.window = {0: 65535}  # What may be sent, by stream; 0: in all.
         self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
         if read:
             self.wait_for(lambda f: f[0] == SETTINGS and not f[1] & ACK)
@@ -69,6 +70,21 @@ class Client:
 
     def headers(self, stream, fields, flags=END_STREAM | END_HEADERS):
         return self.send(frame(HEADERS, flags, stream, literals(fields)))
+
+    def upload(self, stream, size, leave=0, wait=2):
+        """Sends so much of a body, or until no window opens any more; keeps `leave` of the stream's. What went."""
+        left = size
+        while left:
+            room = min(self.window[0], self.window.setdefault(stream, 65536) - leave)
+            n = min(left, room, 16384)
+            if n <= 0 and not self.read(wait * SLOW):
+                break
+            if n > 0:
+                self.send(frame(DATA, 0, stream, b"u" * n))
+                self.window[stream] -= n
+                self.window[0] -= n
+                left -= n
+        return size - left
 
     def read(self, wait):
         """Some more bytes, into frames; False at the end or when none come."""
@@ -96,6 +112,8 @@ class Client:
         self.frames.append((kind, flags, stream, payload))
         if kind == HEADERS:
             self.heads.setdefault(stream, []).append(dict(self.decoder.decode(payload)))
+        if kind == WINDOW:
+            self.window[stream] = self.window.get(stream, 65536) + int.from_bytes(payload, "big")
         if kind == DATA:
             self.bodies[stream] = self.bodies.get(stream, b"") + payload
 
