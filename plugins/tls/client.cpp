@@ -5,6 +5,9 @@
 
 #include <pkernel/transport.hpp>
 
+#include <algorithm>
+#include <cctype>
+
 #include "records.hpp"
 #include "server.hpp"
 
@@ -17,10 +20,27 @@ bool is_ip(const std::string& name) {
            inet_pton(AF_INET6, name.c_str(), bytes) == 1;
 }
 
+// As it is sent and as certificates bear it: without the dot of a name that is complete.
+std::string_view bare(std::string_view name) {
+    if (name.ends_with('.')) name.remove_suffix(1);
+    return name;
+}
+
+void check_server_name(const std::string& name) {
+    const bool host = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
+    });
+    if (host || is_ip(name)) return;
+    throw pk::config_error("server_name", "'" + name +
+                                              "' is neither a host name nor an address; "
+                                              "write it without port and brackets");
+}
+
 }  // namespace
 
 client::client(const settings& conf, const pk::host& h)
-    : server_name_(conf.server_name), verify_(conf.verify), sessions_(h.worker_count()) {
+    : server_name_(bare(conf.server_name)), verify_(conf.verify), sessions_(h.worker_count()) {
+    check_server_name(server_name_);
     if (conf.certificates.size() > 1) {
         throw pk::config_error("certificates", "an upstream shows at most one certificate");
     }
@@ -80,7 +100,7 @@ void client::offer_protocols(SSL* ssl, const pk::conn& c) {
 ssl_ptr client::begin(const pk::conn& c, connecting& facts) {
     ssl_ptr ssl(SSL_new(context_.get()));
     if (!ssl) return ssl;
-    const std::string name = server_name_.empty() ? std::string(c.peer_name()) : server_name_;
+    const std::string name(server_name_.empty() ? bare(c.peer_name()) : server_name_);
     if (!name_peer(ssl.get(), name)) {
         ERR_clear_error();
         c.fail(PK_END_PROTOCOL, "there is no name to verify the origin by");

@@ -72,6 +72,32 @@ BOOST_AUTO_TEST_CASE(sends_the_name_but_no_address) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_name_may_end_with_the_dot_of_a_complete_one) {
+    const std::string mine = "ca: " + ca;
+    BOOST_TEST(with(mine, "o.test.", good) == "done");
+    BOOST_TEST(with(mine + ", server_name: O.test.", "10.0.0.9", good) == "done");
+    for (const std::string wrong : {"o.test:443", "[::1]", "https://o.test", "o.test/"}) {
+        const std::string why =
+            transport_under_test::load_error(mine + ", server_name: \"" + wrong + "\"", connects);
+        BOOST_TEST(has(why, "server_name: '" + wrong + "' is neither a host name nor an address"),
+                   why);
+    }
+}
+
+// Whoever is named is believed, and nobody above: a CA below the root, the origin itself.
+BOOST_AUTO_TEST_CASE(trust_may_begin_below_the_root) {
+    const identity middle = make({.subject = "middle", .ca = true}, &root);
+    const identity below = make({.subject = "b", .names = "DNS:o.test"}, &middle);
+    const std::string trusted = "ca: " + put("middle.pem", middle.cert_pem());
+    BOOST_TEST(with(trusted, "o.test", below) == "done");
+    BOOST_TEST(has(with(trusted, "o.test", good), "unable to get local issuer"));
+    const std::string pinned = "ca: " + put("pin.pem", good.cert_pem());
+    BOOST_TEST(with(pinned, "o.test", good) == "done");
+    BOOST_TEST(has(with(pinned, "p.test", good), "hostname mismatch"));
+    const identity forged = make({.subject = "f", .names = "DNS:o.test"}, &good);  // No CA.
+    BOOST_TEST(with(pinned, "o.test", forged) != "done");
+}
+
 BOOST_AUTO_TEST_CASE(shows_a_certificate_when_it_has_one) {
     const identity us = make({.subject = "us"}, &other);
     const auto ends = [&](const std::string& more) {

@@ -87,6 +87,9 @@ void put_certificate(SSL_CTX* ctx, const certificate& c, const certificate_setti
 
 void trust(SSL_CTX* ctx, const pk::file_content& ca) {
     X509_STORE* store = SSL_CTX_get_cert_store(ctx);
+    // Who is named is believed, though not self-signed: an intermediate that signs, a pinned
+    // origin.
+    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
     for (const x509_ptr& x : read_certificates(ca)) {
         if (X509_STORE_add_cert(store, x.get()) == 1) continue;
         throw pk::config_error(ca, "'" + std::string(ca.path) + "': " + take_error());
