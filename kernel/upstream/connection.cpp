@@ -345,8 +345,13 @@ sent connection::request_sent() const noexcept {
 void connection::fail(failure_kind kind, http::parse_fault fault) {
     connection_user* user = user_;
     failure why{kind, got_bytes_, request_sent(), fault};
-    if (kind == failure_kind::handshake_failed && wire_.session())
-        why.detail = wire_.session()->failure();
+    // That the origin is gone needs no more words; what it said against us does (an alert that
+    // refuses our certificate comes after the handshake).
+    const auto* session = wire_.session();
+    const bool told =
+        kind == failure_kind::reset && session && session->failure_cause() == PK_END_PROTOCOL;
+    if (session && (told || kind == failure_kind::handshake_failed))
+        why.detail = session->failure();
     abandon();
     if (user) user->on_failure(why);
 }

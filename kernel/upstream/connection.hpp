@@ -44,7 +44,7 @@ struct failure {
     bool got_bytes = false;  // Of this response.
     sent request = sent::nothing;
     http::parse_fault fault{};
-    std::string detail{};
+    std::string detail{};  // The transport's sentence, if it has one.
 };
 
 // The exchange that uses a connection. No call comes after finish or abandon; none before begin

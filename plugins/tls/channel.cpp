@@ -120,7 +120,9 @@ int reason(const SSL* ssl, int result) {
     const BIO* b = SSL_get_rbio(ssl);
     if (SSL_want_read(ssl) && BIO_should_read(b)) return SSL_ERROR_WANT_READ;
     if (SSL_want_write(ssl) && BIO_should_write(b)) return SSL_ERROR_WANT_WRITE;
-    if (result == 0 && (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0) {
+    // A fatal alert of the peer counts as a shutdown, too; but it leaves the state of an error,
+    // which is one of a handshake that was not done.
+    if (result == 0 && (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0 && !SSL_in_init(ssl)) {
         return SSL_ERROR_ZERO_RETURN;
     }
     return SSL_get_error(ssl, result);

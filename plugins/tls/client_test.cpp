@@ -169,6 +169,18 @@ BOOST_AUTO_TEST_CASE(an_origin_that_just_closes_has_failed) {
     BOOST_TEST(c->failure() == "the peer closed without saying so");
 }
 
+// In 1.3 a certificate is refused after the handshake. An alert is no end, however it comes.
+BOOST_AUTO_TEST_CASE(an_alert_after_the_handshake_is_a_failure) {
+    transport_under_test t("ca: " + ca, connects);
+    const auto c = t.open({.peer_name = "o.test"});
+    peer p(c->peer_fd(), {.server = true, .show = &good, .ask_clients_of = &other});
+    BOOST_REQUIRE_EQUAL(shake(*c, p), PK_IO_DONE);
+    std::string got;
+    BOOST_TEST(c->read(got) == PK_IO_FAILED);
+    BOOST_TEST(has(c->failure(), "certificate required"), c->failure());
+    BOOST_TEST(c->cause() == +PK_END_PROTOCOL);
+}
+
 // S09: what an origin says before it has proved who it is goes nowhere.
 BOOST_AUTO_TEST_CASE(a_plain_answer_in_place_of_a_handshake_is_refused) {
     transport_under_test t("ca: " + ca, connects);

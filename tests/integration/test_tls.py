@@ -33,6 +33,7 @@ upstreams:
     endpoints: [ "127.0.0.1:{node}" ]
     transport: {{ tls: {{ ca: {ca}, server_name: node.test, certificates: [ {us} ] }} }}
   stranger: {{ endpoints: [ "127.0.0.1:{node}" ], transport: {{ tls: {{ ca: {ca}, server_name: else.test }} }} }}
+  nameless: {{ endpoints: [ "127.0.0.1:{node}" ], transport: {{ tls: {{ ca: {ca}, server_name: node.test }} }} }}
   rude: {{ endpoints: [ "127.0.0.1:{rude}" ], transport: {{ tls: {{ verify: true, ca: {ca}, server_name: a.test }} }} }}
 routes:
   - match: {{ path: /who }}
@@ -43,6 +44,8 @@ routes:
     forward: node
   - match: {{ path: /stranger }}
     forward: stranger
+  - match: {{ path: /nameless }}
+    forward: nameless
   - match: {{ path: /rude }}
     forward: rude
   - match: {{ path: / }}
@@ -361,6 +364,11 @@ class Tls(unittest.TestCase):
         answer = self.ask(self.connect(), "/rude")
         self.assertEqual(answer.status, 502)
         self.assertNotIn(b"stolen", answer.body)
+
+    def test_an_origin_that_wants_to_know_who_we_are(self):
+        """In TLS 1.3 its alert comes after the handshake: the log must say so all the same."""
+        self.assertEqual(self.ask(self.connect(), "/nameless").status, 502)
+        self.proxy.wait_log("'nameless', endpoint .*: TLS: .*certificate required", 5 * SLOW)
 
     def test_a_wrong_file_is_named_with_its_line(self):
         (self.dir / "empty.pem").write_text("")
