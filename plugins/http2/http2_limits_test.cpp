@@ -311,6 +311,8 @@ BOOST_AUTO_TEST_CASE(floods_of_frames_that_say_nothing) {
         {"SETTINGS frames", frame(NGHTTP2_SETTINGS, 0, 0, {}), 49},  // The preface has one.
         {"PING frames", frame(NGHTTP2_PING, 0, 0, ping), 50},
         {"empty frames", frame(NGHTTP2_DATA, 0, 1, {}), 200},
+        {"empty frames", frame(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, std::string("\2\0\0", 3)),
+         200},
         {"PRIORITY frames", frame(NGHTTP2_PRIORITY, 0, 3, std::string(5, '\0')), 1000},
         {"PRIORITY frames", frame(NGHTTP2_PRIORITY_UPDATE, 0, 0, std::string("\0\0\0\1u=1", 7)),
          1000},
@@ -487,6 +489,10 @@ BOOST_AUTO_TEST_CASE(a_connection_error_ends_all_streams_at_once) {
     BOOST_TEST(codec.closing == +PK_END_PROTOCOL);
     BOOST_TEST(codec.stream(0).closed);
     BOOST_TEST(codec.violations().empty());
+    by_hand again(codec);  // Where nghttp2 says no more than its code.
+    codec.receive(window_update(0, 0x7fffffff));
+    BOOST_TEST(again.goaway() == +NGHTTP2_FLOW_CONTROL_ERROR);
+    BOOST_TEST(codec.closing_text == "FLOW_CONTROL_ERROR");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -137,6 +137,10 @@ int session::on_frame_recv(const nghttp2_frame& frame) {
             return frame.headers.cat == NGHTTP2_HCAT_REQUEST ? head_complete(frame)
                                                              : trailers_complete(frame);
         case NGHTTP2_DATA:
+            // Padding alone is as empty; where frames begin only their lengths are known.
+            if (!ends && frame.hd.length > 0 && frame.hd.length == frame.data.padlen &&
+                !may(allowed_.empty_frames, owner_.conf().empty_frames))
+                calm_down("empty frames");
             if (stream* s = ends ? find(frame.hd.stream_id) : nullptr)
                 request_ended(*s, {nullptr, 0, sizeof(pk_field)});
             return 0;
