@@ -99,15 +99,19 @@ bool forward::choose() {
         endpoint_ = pinned_.index;
         return true;
     }
+    auto& tried = ask_->tried;
+    const auto asked = tried.count;
     for (;;) {
         ask_->picked_count = 0;
         picking_ = true;
         const auto now = stream_.in().loop.now();
-        const auto index = chooser_->pick(ask_->tried, now, stream_.reader(), &field_of_pick);
+        const auto index = chooser_->pick(tried, now, stream_.reader(), &field_of_pick);
         picking_ = false;
+        const bool got = index != PK_NO_ENDPOINT && chooser_->reserve(index, now, &trial_);
+        if (got || index == PK_NO_ENDPOINT) tried.count = asked;
         if (index == PK_NO_ENDPOINT) return false;
-        ask_->tried.index[ask_->tried.count++] = index;
-        if (!chooser_->reserve(index, now, &trial_)) continue;  // Taken meanwhile: another one.
+        tried.index[tried.count++] = index;
+        if (!got) continue;  // Taken meanwhile: another one.
         reserved_ = true;
         endpoint_ = index;
         return true;
@@ -127,16 +131,18 @@ bool forward::others_wait() const noexcept {
     return chooser_->anybody_waits() && !chooser_->all_down();
 }
 
-// There is no place. True: it waits for one, or may not and was refused. A second attempt does not
-// wait, nor does one that a plugin had refuse an endpoint: what is free is not for them.
+// There is no place. True: it waits for one, or may not and was refused. Who was somewhere already
+// waits only for those that are full, not tried. One that a plugin had refuse an endpoint does not
+// wait: what is free is not for it.
 bool forward::wait_for_place() {
     const auto& conf = *chooser_->of().conf;
-    if (attempts_ > 0 || pinned_.index != PK_NO_ENDPOINT || conf.queue_max == 0) return false;
-    if (!others_wait() && !chooser_->full()) return false;
+    if (pinned_.index != PK_NO_ENDPOINT || conf.queue_max == 0) return false;
+    const bool first = attempts_ == 0;
+    if (!(first && others_wait()) && chooser_->full(ask_->tried) == 0) return false;
     auto& loop = stream_.in().loop;
     if (!chooser_->door(loop).enter(ask_->waiter, conf.queue_max)) {
-        refuse({PK_END_LIMIT, "queue_full"}, "Too many requests wait for the upstream.");
-        return true;
+        if (first) refuse({PK_END_LIMIT, "queue_full"}, "Too many requests wait for the upstream.");
+        return first;
     }
     queued_ = true;
     queued_since_ = loop.now();
@@ -145,7 +151,6 @@ bool forward::wait_for_place() {
 }
 
 bool forward::take_place() {
-    ask_->tried.count = 0;
     return chosen_ = choose();
 }
 
@@ -153,8 +158,9 @@ bool forward::take_place() {
 void forward::go_on_from_queue() {
     queued_ = false;
     ask_->queue_timer.cancel();
-    first_attempt_ = stream_.in().loop.now();
-    queue_time_ = first_attempt_ - queued_since_;
+    const auto now = stream_.in().loop.now();
+    if (attempts_ == 0) first_attempt_ = now;
+    queue_time_ += now - queued_since_;
     attempt(false);
 }
 
@@ -162,7 +168,7 @@ void forward::leave_queue() {
     if (!std::exchange(queued_, false)) return;
     ask_->queue_timer.cancel();
     auto& loop = stream_.in().loop;
-    queue_time_ = loop.now() - queued_since_;
+    queue_time_ += loop.now() - queued_since_;
     chooser_->door(loop).leave(ask_->waiter);
 }
 
@@ -181,9 +187,13 @@ bool forward::may_ask_again() {
 // Tries the next endpoint, or the same one again. Requires that no connection is in use.
 void forward::attempt(bool same) {
     for (bool vetoed = false;; same = false) {
-        if (same ? !may_ask_again() : !find_place()) {
-            if (attempts_ > 0 && !answered_) return give_up(ask_->last_failure);
+        if (same && !may_ask_again()) {  // Health has taken it out meanwhile: another one.
+            release();
+            same = false;
+        }
+        if (!same && !find_place()) {
             if (!vetoed && wait_for_place()) return;
+            if (attempts_ > 0 && !answered_) return give_up(ask_->last_failure);
             if (chooser_->all_down())
                 return refuse({PK_END_UNREACHABLE, "upstream_down"}, "Every endpoint is down.");
             return refuse({PK_END_UNREACHABLE, "no_endpoint"}, "No endpoint is usable.");

@@ -130,7 +130,7 @@ bool chooser::may_ask(const endpoint& e, net::instant now, bool early) const noe
 std::uint32_t chooser::left(const tried& before, net::instant now) const noexcept {
     if (before.count == tried::attempts_max) return 0;
     const auto& all = upstream_.endpoints;
-    std::uint32_t n = 0;
+    std::uint32_t n = upstream_.conf->queue_max > 0 ? full(before) : 0;
     for (const bool early : {false, true}) {
         for (std::uint32_t i = 0; i < all.size(); ++i)
             n += has_place(all[i]) && !before.has(i) && may_ask(all[i], now, early);
@@ -260,10 +260,14 @@ bool chooser::all_down() const noexcept {
     return any && !upstream_.conf->try_all_down;
 }
 
-bool chooser::full() const noexcept {
-    return std::any_of(upstream_.endpoints.begin(), upstream_.endpoints.end(), [&](const auto& e) {
-        return e.in && !has_place(e) && (!e.health->down() || upstream_.conf->try_all_down);
-    });
+std::uint32_t chooser::full(const tried& before) const noexcept {
+    std::uint32_t n = 0;
+    for (std::uint32_t i = 0; i < upstream_.endpoints.size(); ++i) {
+        const endpoint& e = upstream_.endpoints[i];
+        const bool asked = !e.health->down() || upstream_.conf->try_all_down;
+        n += e.in && asked && !has_place(e) && !before.has(i);
+    }
+    return n;
 }
 
 wait_door& chooser::door(net::loop& loop) {

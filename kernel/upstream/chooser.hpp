@@ -45,15 +45,15 @@ public:
     // but their trials.
     bool all_down() const noexcept;
 
-    // How many endpoints could be picked yet.
+    // How many endpoints could be picked yet, those included for whose place a queue would wait.
     std::uint32_t left(const tried& before, net::instant now) const noexcept;
     // Whether it may be asked, limits aside.
     bool is_up(std::uint32_t index) const noexcept;
     // What may be sent once more, of this worker's requests.
     retry_budget& budget() noexcept { return budget_; }
 
-    // Whether an endpoint that may be asked has no place now, so that waiting for one makes sense.
-    bool full() const noexcept;
+    // How many others may be asked but have no place now, so that waiting for one makes sense.
+    std::uint32_t full(const tried& before) const noexcept;
     // Where requests of this worker wait; what comes now has to if anybody does.
     wait_door& door(net::loop& loop);
     bool anybody_waits() const noexcept { return upstream_.line.anybody(); }

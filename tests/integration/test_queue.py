@@ -74,18 +74,28 @@ class Origin(ThreadServer):
 
 
 class Queue(unittest.TestCase):
-    def start(self, queue="queue: { size: 100, timeout: 60s }", more="", places=1, count=1, **how):
+    def start(
+        self,
+        queue="queue: { size: 100, timeout: 60s }",
+        more="",
+        places=1,
+        count=1,
+        backup="",
+        **how,
+    ):
         self.origins = [Origin() for _ in range(count)]
         self.origin = self.origins[0]
         for each in self.origins:
             self.addCleanup(each.close)
-        self.text = self.config(queue, more, places)
+        self.text = self.config(queue, more, places, backup)
         self.proxy = Proxy(self.text, **how)
         self.addCleanup(self.proxy.stop)
 
-    def config(self, queue, more="", places=1):
+    def config(self, queue, more="", places=1, backup=""):
+        """`backup` goes to all endpoints but the first."""
         endpoints = ", ".join(
-            f'{{ address: "127.0.0.1:{o.port}", max_connections: {places} }}' for o in self.origins
+            f'{{ address: "127.0.0.1:{o.port}", max_connections: {places}{backup if n else ""} }}'
+            for n, o in enumerate(self.origins)
         )
         return CONFIG.format(queue=queue, more=more, endpoints=endpoints)
 
@@ -149,7 +159,7 @@ class Queue(unittest.TestCase):
     def test_who_comes_while_all_are_down_is_told_so_whoever_waits(self):
         self.start(more="health: [ health_passive: { failures: 1, cooldown: 60s } ]")
         waiting = [self.ask(f"/{i}") for i in range(21)][1:]
-        self.origin.listener.close()
+        self.origin.refuse()
         self.origin.resets = 1
         self.origin.let_go()
         self.proxy.wait_log("down \\(health_passive", 10 * SLOW)
@@ -165,10 +175,37 @@ class Queue(unittest.TestCase):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.close()
 
+    def start_beside_a_dead_one(self, **how):
+        """The one endpoint has a request, so the next goes to the backup, which refuses."""
+        self.start(count=2, backup=", backup: true", **how)
+        self.origins[1].refuse()
+        return self.ask("/first")
+
+    def test_who_was_refused_by_one_endpoint_waits_for_the_place_of_another(self):
+        first = self.start_beside_a_dead_one(more="balancer: round_robin")
+        second = self.ask("/second")
+        self.origin.let_go(2)
+        self.assertEqual(self.statuses([first, second]), [200] * 2)
+        record = next(r for r in self.records() if r["target"] == "/second")
+        self.assertEqual(record["attempts"], 2)
+        self.assertIn("connect_refused", record["failed_attempts"])
+        self.assertGreater(record["upstream_queue_ms"], 0)
+
+    def test_an_endpoint_that_went_down_before_it_is_asked_again_leaves_it_to_others(self):
+        """Nobody has a place at first, so the same one would have been asked again in two seconds."""
+        first = self.start_beside_a_dead_one(
+            queue="balancer: round_robin",
+            more="attempt: [ retry: { delay: 2s } ]\n    health: [ health_passive: 1 ]",
+        )
+        second = self.ask("/second")
+        self.proxy.wait_log("down \\(health_passive", 10 * SLOW)
+        self.origin.let_go(2)
+        self.assertEqual(self.statuses([first, second]), [200] * 2)
+
     def test_a_full_endpoint_beside_one_that_is_down_is_not_all_down(self):
         self.start(queue="balancer: round_robin", count=2, more="health: [ health_passive: 1 ]")
         socks = [self.ask("/0"), self.ask("/1")]
-        self.origins[0].listener.close()
+        self.origins[0].refuse()
         self.origins[0].resets = 1
         self.origins[0].let_go()
         self.proxy.wait_log("down \\(health_passive", 10 * SLOW)

@@ -52,6 +52,16 @@ class ThreadServer:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
+        self.refuse()
+
+    def refuse(self):
+        """From now on a connect is refused; what is connected goes on."""
+        try:
+            self.listener.shutdown(
+                socket.SHUT_RDWR
+            )  # Its thread may be in accept, and hold it open.
+        except OSError:
+            pass  # It is already.
         self.listener.close()
 
     def _accept(self):

@@ -64,7 +64,7 @@ typedef struct pk_attempt_facts {
     uint32_t reused;     /* 1: on a pooled connection */
     uint32_t worker;
     uint32_t endpoint;   /* index into `endpoints` */
-    uint32_t others;     /* endpoints that may be asked and were not yet tried */
+    uint32_t others;     /* endpoints not yet tried that may be asked, or waited for in a queue */
     uint64_t elapsed_ns; /* of this attempt */
     uint64_t total_ns;   /* since the first attempt began */
     const pk_endpoints* endpoints;
