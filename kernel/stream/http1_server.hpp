@@ -108,6 +108,7 @@ private:
     void end_stream(base::end_reason why);
     void linger();
     void discard();
+    void linger_expired();
     void close(bool with_reset);
     void watch_for_gone();
     void watch_writing();

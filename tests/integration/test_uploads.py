@@ -152,6 +152,35 @@ class Uploads(unittest.TestCase):
                 each.close()
         self.assertFalse([line for line in self.proxy.lines if "engine" in line], self.proxy.log)
 
+    def test_an_early_answer_arrives_whole_though_its_client_takes_it_slowly_and_sends_on(self):
+        """F12: more than is read on for."""
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        client.settimeout(10)
+        client.connect(("127.0.0.1", self.proxy.port()))
+        threads = [threading.Thread(target=self.send_what_goes, args=(client, HEAD + BODY))]
+        threads[0].start()
+        origin = self.origin()
+        take_head(origin)
+        take(origin, 200_000)
+        answer = (
+            b"HTTP/1.1 413 No\r\nContent-Length: 500000\r\nConnection: close\r\n\r\n"
+            + BODY[:500_000]
+        )
+        threads.append(threading.Thread(target=self.send_what_goes, args=(origin, answer)))
+        threads[1].start()
+        self.assertTrue(take_head(client).startswith(b"HTTP/1.1 413 "))
+        got = b""
+        while len(got) < 500_000:
+            time.sleep(0.02)  # Its pace, which is what this is about.
+            part = client.recv(8_192)
+            self.assertTrue(part, f"cut after {len(got)}")
+            got += part
+        self.assertEqual(got, BODY[:500_000])
+        client.close()
+        for each in threads:
+            each.join()
+
     def test_an_origin_that_leaves_in_the_middle_is_told_to_the_client(self):
         sender = threading.Thread(target=self.send_what_goes, args=(self.client, HEAD + BODY))
         sender.start()
