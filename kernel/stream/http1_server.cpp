@@ -159,6 +159,9 @@ void http1_server::peer_ended() {
 // False: more bytes are needed.
 bool http1_server::take_head() {
     if (!stream_) {
+        // Empty lines behind the last request begin none.
+        const auto bytes = in_.view();
+        if (bytes[0] == '\r' && std::string_view("\r\n\r\n").starts_with(bytes)) return false;
         stream_ = context_.new_stream();
         stream_->open(*this, newest_site(context_), listener());
         phase_ = phase::head;
@@ -201,12 +204,11 @@ void http1_server::head_complete(std::size_t used) {
     const auto most = listener().conf->limits.keepalive_requests;
     keep_ = framing.keep_alive && !context_.last_requests() && !draining_ &&
             (most == 0 || requests_ < most);
-    const pk_field* expect = s.head.headers.find(PK_FIELD_EXPECT);
     const bool old = (s.request.flags & PK_REQUEST_HTTP10) != 0;
+    if (old) s.head.headers.remove(PK_FIELD_EXPECT);  // RFC 9110 10.1.1: to be ignored.
     body_.begin(framing);
     const bool body = !body_.over();
-    const bool expects = expect && body && !old &&
-                         http::lists_token(s.head.headers, PK_FIELD_EXPECT, "100-continue");
+    const bool expects = body && http::lists_token(s.head.headers, PK_FIELD_EXPECT, "100-continue");
     http::remove_connection_fields(s.head.headers);
     http::normalise_length(s.head.headers, framing, 200);
     continued_ = !expects;
