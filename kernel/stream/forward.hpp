@@ -177,7 +177,7 @@ private:
     bool looped() const;
     void give_up(const upstream::failure& why);
     void refuse(base::end_reason why, std::string_view detail);
-    void log_detail(const upstream::failure& why) const;
+    void log_failure(const upstream::failure& why, std::string_view word) const;
     void release() noexcept;
     bool splices();
     void pump();

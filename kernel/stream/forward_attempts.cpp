@@ -380,8 +380,8 @@ void forward::give_up(const upstream::failure& why) {
     running_ = false;
     release();
     if (ask_) ask_->continue_timer.cancel();
-    if (!why.detail.empty()) log_detail(why);
     auto o = outcome_of(why);
+    if (pinned_.index == PK_NO_ENDPOINT || !why.detail.empty()) log_failure(why, o.why.word);
     if (over_budget_) {
         note_failure(o.why.word);
         o.why = {PK_END_LIMIT, "retry_budget"};
@@ -396,12 +396,17 @@ void forward::refuse(base::end_reason why, std::string_view detail) {
     stream_.local_error(503, why, "destination_unavailable", detail);
 }
 
-void forward::log_detail(const upstream::failure& why) const {
-    static base::repeat_limit line;
+// Of a request that fails by it; a probe's outcome is told by who probes.
+void forward::log_failure(const upstream::failure& why, std::string_view word) const {
+    static base::repeat_limit detailed, plain;  // What a transport says is not to be missed.
+    if (!base::log_enabled(base::log_level::warning)) return;
+    const auto id = stream_.request.id;
     base::log(base::log_level::warning,
               "upstream '" + std::string(upstream_name()) + "', endpoint " +
-                  std::string(endpoint_name()) + ": " + why.detail,
-              line);
+                  std::string(endpoint_name()) + ": " + std::string(word) +
+                  (why.detail.empty() ? "" : ", " + why.detail) + " (request " +
+                  std::string(http::to_view(id)) + ')',
+              why.detail.empty() ? plain : detailed);
 }
 
 }  // namespace pkernel::stream

@@ -13,6 +13,8 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -480,6 +482,22 @@ class Outlets(unittest.TestCase):
         RESPOND.format(address="127.0.0.1:0")
         + "logs: [ access_log: { format: json, path: $TMP/access.log } ]\n"
     )
+
+    def test_an_origin_that_fails_is_told_without_an_access_log(self):
+        """With the id that the error page shows; a client cannot fill the log by it."""
+        dead = self.dead_port()
+        with Proxy(FORWARD.format(port=dead)) as proxy:
+            where = f"http://127.0.0.1:{proxy.port()}/"
+            with self.assertRaises(urllib.error.HTTPError) as answer:
+                request = urllib.request.Request(where, headers={"Accept": "application/json"})
+                urllib.request.urlopen(request, timeout=10 * SLOW)
+            page = json.load(answer.exception)
+            told = f"upstream 'app', endpoint 127.0.0.1:{dead}: connect_refused (request {page['request_id']})"
+            proxy.wait_log("warn .*" + re.escape(told))
+            for _ in range(100):
+                ask(proxy.port(), "/")[0].close()
+        lines = [line for line in proxy.lines if "connect_refused" in line]
+        self.assertLess(len(lines), 10 * SLOW)
 
     def test_a_log_that_was_moved_is_opened_anew_on_usr1(self):
         with Proxy(self.LOGGED) as proxy:

@@ -203,7 +203,9 @@ class Transport(unittest.TestCase):
         self.assertNotIn(b"stolen", reply.raw)
         self.expected.append(("502", '{"status": 502, "end_reason": "upstream_handshake_failed"}'))
         self.proxy.wait_log(
-            r"upstream 'unveiled', endpoint 127\.0\.0\.1:\d+: no veil there", 5 * SLOW
+            r"upstream 'unveiled', endpoint 127\.0\.0\.1:\d+: upstream_handshake_failed, no veil there"
+            r" \(request [0-9a-f]{16}\)",
+            5 * SLOW,
         )
 
 
