@@ -57,8 +57,10 @@ bool tree_reader::add(const std::string& file, const position& from, node& into)
     file_text text = outside_.read(path, yaml_limits{}.bytes_max);
     if (!text.ok) {
         const position at = from.line != 0 ? from : position{file, 0, 0, 0};
+        const bool pattern = file.find_first_of("*?") != file.npos;
         out_.error(from.line != 0 ? code::include_unreadable : code::file_unreadable, at,
-                   "cannot read " + in_quotes(file) + ": " + text.problem);
+                   "cannot read " + in_quotes(file) + ": " +
+                       (pattern ? "patterns are not known; name each file" : text.problem));
         return false;
     }
     auto tree = parse_yaml(text.bytes, file, out_);
