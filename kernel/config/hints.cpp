@@ -13,7 +13,7 @@ namespace pkernel::config {
 namespace {
 
 constexpr std::size_t places_max = 4;
-constexpr std::size_t nesting_max = 8;
+constexpr std::size_t nesting_max = 3;
 
 struct translation {
     std::string_view word;
@@ -26,6 +26,8 @@ constexpr std::string_view forward_to =
     "write 'forward: NAME' in a route, and the address under the endpoints of that upstream";
 constexpr std::string_view a_filter =
     "a filter of the route does that; 'pkernel plugins' lists those that are here";
+constexpr std::string_view a_handler =
+    "the 'handler' of a route, or a filter, does that; 'pkernel plugins' lists those that are here";
 constexpr std::string_view a_transport =
     "write the certificate under the 'transport' of the listener";
 constexpr std::string_view origin_transport = "write it under the 'transport' of the upstream";
@@ -39,18 +41,26 @@ constexpr std::string_view needless = "it needs no word here: leave it out";
 // Words that are also names of plugins are found by the plugins that are installed.
 constexpr translation translations[] = {
     {"add_header", a_filter},
+    {"alias", a_handler},
+    {"allow", a_filter},
+    {"auth_basic", a_filter},
     {"backend", "write it under 'upstreams'"},
     {"bind", a_listener},
     {"client_body_timeout", "write 'timeouts: { body_stall: TIME }' in a listener or route"},
     {"client_header_timeout", "write 'timeouts: { head: TIME }' in a listener"},
     {"client_max_body_size", request_body},
+    {"deny", a_filter},
     {"error_log", "the process's own log goes to stderr: --log-level, --log-format"},
+    {"expires", a_filter},
     {"fail_timeout", a_health},
     {"frontend", a_listener},
+    {"gzip", a_filter},
     {"health_check", a_health},
     {"http", "its parts stand at the top level: 'listeners', 'upstreams', 'routes'"},
     {"keepalive", needless},
     {"keepalive_timeout", "write 'timeouts: { client_idle: TIME }' in a listener"},
+    {"limit_conn", a_filter},
+    {"limit_req", a_filter},
     {"limitrequestbody", request_body},
     {"listen", "write it as the 'address' of a listener"},
     {"location", route_path},
@@ -59,6 +69,7 @@ constexpr translation translations[] = {
     {"maxconn",
      "write 'max_connections' in an endpoint, 'limits: { connections: N }' in a listener"},
     {"proxy_buffering", needless},
+    {"proxy_cache", a_filter},
     {"proxy_connect_timeout", "write 'timeouts: { connect: TIME }' in an upstream"},
     {"proxy_hide_header", a_filter},
     {"proxy_http_version", needless},
@@ -75,7 +86,9 @@ constexpr translation translations[] = {
     {"proxypass", forward_to},
     {"proxypreservehost", needless},
     {"proxytimeout", "write 'timeouts: { response: TIME, stall: TIME }' in an upstream or route"},
-    {"return", "a filter or the 'handler' of a route does that"},
+    {"return", a_handler},
+    {"rewrite", a_filter},
+    {"root", a_handler},
     {"send_timeout", "write 'timeouts: { write_stall: TIME }' in a listener or route"},
     {"server",
      "write 'address' in a listener, 'match: { host: NAME }' in a route, or 'endpoints' "
@@ -90,6 +103,7 @@ constexpr translation translations[] = {
     {"ssl_certificate_key", a_transport},
     {"sslcertificatefile", a_transport},
     {"sslcertificatekeyfile", a_transport},
+    {"try_files", a_handler},
     {"virtualhost", "write its address under 'listeners', the rest in a route"},
     {"worker_processes", "write 'workers'"},
 };

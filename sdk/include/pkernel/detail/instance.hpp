@@ -26,6 +26,7 @@ T construct(const Settings& conf, host& h) {
 
 template <class T>
 struct instance {
+    static_assert(std::is_nothrow_destructible_v<T>, "a plugin's destructor must not throw");
     pk::host host;
     T plugin;
 
