@@ -41,7 +41,18 @@ po::options_description descriptions() {
     return all;
 }
 
+// What other servers call so.
+std::string_view option_of_others(std::string_view name) noexcept {
+    if (name == "-t" || name == "-T") return "'pkernel validate' does that";
+    if (name == "-s") return "SIGHUP reloads, SIGTERM ends: docs/operating.md";
+    if (name == "-c" || name == "-f" || name == "--conf") return "did you mean '--config'?";
+    if (name == "-v" || name == "-V") return "did you mean '--version'?";
+    return {};
+}
+
 std::string unknown_option(const std::string& name) {
+    if (const auto meant = option_of_others(name); !meant.empty())
+        return "unknown option " + config::in_quotes(name) + "; " + std::string(meant);
     std::vector<std::string_view> known;
     for (const option_info& each : infos) known.push_back(each.name);
     const std::string word = name.substr(std::min(name.find_first_not_of('-'), name.size()));

@@ -109,13 +109,36 @@ const command* find_command(std::string_view name) {
     return found == table.end() ? nullptr : &*found;
 }
 
+struct other_word {
+    std::string_view word;
+    std::string_view ours;
+};
+constexpr other_word other_words[] = {
+    {"reload", "SIGHUP reloads: kill -HUP $(pgrep -ox pkernel), or systemctl reload pkernel"},
+    {"restart", "SIGTERM ends it after a drain, 'pkernel run' starts it"},
+    {"stop", "SIGTERM ends it: kill $(pgrep -ox pkernel), or systemctl stop pkernel"},
+    {"quit", "SIGTERM ends it: kill $(pgrep -ox pkernel), or systemctl stop pkernel"},
+    {"start", "did you mean 'run'?"},
+    {"serve", "did you mean 'run'?"},
+    {"test", "did you mean 'validate'?"},
+    {"check", "did you mean 'validate'?"},
+    {"configtest", "did you mean 'validate'?"},
+};
+
+bool is_config_file(std::string_view word) {
+    return word.ends_with(".yaml") || word.ends_with(".yml") || word.ends_with(".conf");
+}
+
 int unknown_command(const std::string& name) {
+    const std::string unknown = "unknown command " + config::in_quotes(name);
+    const auto* other = std::ranges::find(other_words, name, &other_word::word);
+    if (other != std::end(other_words))
+        return usage_error(unknown + "; " + std::string(other->ours));
+    if (is_config_file(name)) return usage_error(unknown + "; a config is named by --config FILE");
     std::vector<std::string_view> known;
     for (const command& each : table) known.push_back(each.name);
     const std::string_view near = config::nearest(name, known);
-    std::string sentence = "unknown command " + config::in_quotes(name);
-    if (!near.empty()) sentence += "; " + config::did_you_mean(near);
-    return usage_error(sentence);
+    return usage_error(near.empty() ? unknown : unknown + "; " + config::did_you_mean(near));
 }
 
 std::string fault_of(const command& c, const command_line& line) {
@@ -126,7 +149,11 @@ std::string fault_of(const command& c, const command_line& line) {
             return "--" + each + " means nothing to '" + std::string(c.name) + "'";
     const bool optional = c.arguments.starts_with('[') && line.arguments.empty();
     if (optional || line.arguments.size() == c.argument_count) return {};
-    if (c.argument_count == 0) return "'" + std::string(c.name) + "' takes no arguments";
+    if (c.argument_count == 0) {
+        const bool file = !line.config_file && is_config_file(line.arguments.front());
+        return "'" + std::string(c.name) + "' takes no arguments" +
+               (file ? "; a config is named by --config FILE" : "");
+    }
     return "'" + std::string(c.name) + "' takes " + std::string(c.arguments);
 }
 

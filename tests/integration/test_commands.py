@@ -248,6 +248,31 @@ class Mistakes(Commands):
         self.assertIn("--config FILE", run.stderr)
 
 
+class Usage(unittest.TestCase):
+    def test_words_of_other_servers_are_answered(self):
+        for words, told in (
+            (["-t"], "'pkernel validate' does that"),
+            (["-c", "x.yaml"], "did you mean '--config'?"),
+            (["--conf", "x.yaml"], "did you mean '--config'?"),
+            (["-s", "reload"], "SIGHUP reloads"),
+            (["-V"], "did you mean '--version'?"),
+            (["reload"], "kill -HUP"),
+            (["stop"], "SIGTERM ends it"),
+            (["start"], "did you mean 'run'?"),
+            (["configtest"], "did you mean 'validate'?"),
+            (["x.yaml"], "a config is named by --config FILE"),
+            (["run", "x.yaml"], "'run' takes no arguments; a config is named by --config FILE"),
+            (["validat"], "did you mean 'validate'?"),
+            (["validate", "x"], "'validate' takes no arguments\n"),
+        ):
+            with self.subTest(words):
+                run = subprocess.run(
+                    [build_dir() / "pkernel", *words], capture_output=True, text=True, timeout=20
+                )
+                self.assertEqual(run.returncode, 2)
+                self.assertIn(told, run.stderr)
+
+
 class Others(Commands):
     def test_the_schema_knows_the_plugins_that_are_there(self):
         schema = json.loads(self.ask("schema")[0])

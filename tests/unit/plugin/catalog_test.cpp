@@ -52,6 +52,24 @@ BOOST_AUTO_TEST_CASE(tells_a_plugin_of_another_kind_from_a_damaged_one) {
     BOOST_TEST((refused.exit == config::exit_class::plugin));
 }
 
+BOOST_AUTO_TEST_CASE(says_what_is_installed_only_to_who_may_browse) {
+    for (const char* name : {"plain", "wrong_major"}) plugins.put_sample(name);
+    auto files = make();
+    catalog running(files);
+    BOOST_TEST(running.offered("test.point/1").empty());
+    BOOST_TEST(running.points_of("plain").empty());
+    catalog ending(files);
+    ending.may_browse();
+    const std::vector<std::string> plain{"plain"}, point{"test.point/1"};
+    BOOST_TEST((ending.offered("test.point/1") == plain));
+    BOOST_TEST(ending.offered("test.script/1").empty());
+    BOOST_TEST((ending.points_of("plain") == point));
+    BOOST_TEST(ending.points_of("wrong_major").empty());
+    BOOST_TEST(ending.points_of("not_there").empty());
+    // A plugin in a wrong place was loaded because it is named: where it belongs is told always.
+    BOOST_TEST((running.find("plain", "test.other/1").points == point));
+}
+
 BOOST_AUTO_TEST_CASE(sees_one_version_of_a_file) {
     plugins.put_sample("plain");
     auto files = make();
