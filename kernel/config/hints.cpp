@@ -195,8 +195,7 @@ std::string plugin_belongs(const std::vector<std::string>& points) {
         const pk_option& inner = held(o);
         if (inner.type != PK_OPT_PLUGIN) return;
         if (std::find(points.begin(), points.end(), view(inner.point)) == points.end()) return;
-        if (!place.starts_with("'defaults'"))
-            places.push_back(in_quotes(view(o.name)) + ' ' + at_place(place));
+        places.push_back(in_quotes(view(o.name)) + ' ' + at_place(place));
     });
     return places.empty() ? "" : "it is named under " + one_or_another(places);
 }
