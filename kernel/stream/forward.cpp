@@ -244,6 +244,7 @@ void forward::on_informational() {
         return stream_.send_continue();
     }
     http::remove_connection_fields(stream_.response.headers);
+    http::normalise_length(stream_.response.headers, {}, status);
     stream_.response_informational();
 }
 
