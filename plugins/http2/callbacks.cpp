@@ -52,11 +52,6 @@ int stream_close(nghttp2_session*, std::int32_t id, std::uint32_t, void* self) {
     return contained(self, [=](session& s) { return s.on_stream_close(id); });
 }
 
-int error(nghttp2_session*, int, const char* message, std::size_t size, void* self) {
-    static_cast<session*>(self)->on_error({message, size});
-    return 0;
-}
-
 ssize_t send(nghttp2_session*, const std::uint8_t* data, std::size_t size, int, void* self) {
     return contained(self, [=](session& s) { return s.on_send(text(data, size)); });
 }
@@ -84,7 +79,6 @@ void set_callbacks(nghttp2_session_callbacks& all) {
     nghttp2_session_callbacks_set_on_frame_recv_callback(&all, frame_recv);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(&all, invalid_frame);
     nghttp2_session_callbacks_set_on_stream_close_callback(&all, stream_close);
-    nghttp2_session_callbacks_set_error_callback2(&all, error);
     nghttp2_session_callbacks_set_send_callback(&all, send);
     nghttp2_session_callbacks_set_send_data_callback(&all, send_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(&all, frame_send);

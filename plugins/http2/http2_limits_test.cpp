@@ -487,9 +487,11 @@ BOOST_AUTO_TEST_CASE(a_connection_error_ends_all_streams_at_once) {
     codec.receive(frame(NGHTTP2_DATA, 0, 0, "data of no stream"));
     BOOST_TEST(h.goaway() == +NGHTTP2_PROTOCOL_ERROR);
     BOOST_TEST(codec.closing == +PK_END_PROTOCOL);
+    BOOST_TEST(codec.closing_text == "DATA: stream_id == 0");
     BOOST_TEST(codec.stream(0).closed);
     BOOST_TEST(codec.violations().empty());
-    by_hand again(codec);  // Where nghttp2 says no more than its code.
+    by_hand again(codec);  // Where nghttp2 says no more than its code, nor what it said before.
+    again.head(1, {{":method", "GET"}, {"Authorization", "secret"}});
     codec.receive(window_update(0, 0x7fffffff));
     BOOST_TEST(again.goaway() == +NGHTTP2_FLOW_CONTROL_ERROR);
     BOOST_TEST(codec.closing_text == "FLOW_CONTROL_ERROR");

@@ -233,16 +233,11 @@ int session::on_stream_close(std::int32_t id) {
     return 0;
 }
 
-void session::on_error(std::string_view text) noexcept {
-    why_.clear();
-    why_ << text.substr(0, 120);
-}
-
 // nghttp2 cannot go on with what the peer sends.
 void session::broken(int error) {
     if (deaf_) return;
     deaf_ = true;
-    if (why_.size() == 0) on_error(nghttp2_strerror(error));
+    if (why_.size() == 0) why_ << nghttp2_strerror(error);
     const bool flood = error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
     nghttp2_session_terminate_session(nghttp2_,
                                       flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);

@@ -91,11 +91,18 @@ ssize_t session::on_send(std::string_view frame) {
     return NGHTTP2_ERR_WOULDBLOCK;
 }
 
+// Where we did not say why, nghttp2 did, or its code does.
+void session::said_goodbye(const nghttp2_goaway& frame) noexcept {
+    goodbye_ = frame.error_code;
+    if (why_.size() != 0 || goodbye_ == NGHTTP2_NO_ERROR) return;
+    const std::string_view said(reinterpret_cast<const char*>(frame.opaque_data),
+                                frame.opaque_data_len);
+    why_ << said.substr(0, 120);
+    if (why_.size() == 0) why_ << nghttp2_http2_strerror(goodbye_);
+}
+
 int session::on_frame_send(const nghttp2_frame& frame) {
-    if (frame.hd.type == NGHTTP2_GOAWAY) {
-        goodbye_ = frame.goaway.error_code;
-        return 0;
-    }
+    if (frame.hd.type == NGHTTP2_GOAWAY) return said_goodbye(frame.goaway), 0;
     const bool reset = frame.hd.type == NGHTTP2_RST_STREAM;
     const bool ends = (frame.hd.type == NGHTTP2_DATA || frame.hd.type == NGHTTP2_HEADERS) &&
                       (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;

@@ -105,9 +105,7 @@ void session::write() {
     if (rv == 0 && (blocked_ || goes_on || nghttp2_session_want_write(nghttp2_) != 0)) return;
     gone_ = true;
     if (rv != 0) return link_.close(PK_END_PLUGIN_ERROR, nghttp2_strerror(rv));
-    const bool drained = goodbye_ == NGHTTP2_NO_ERROR;
-    if (why_.size() == 0) on_error(drained ? "drained" : nghttp2_http2_strerror(goodbye_));
-    link_.close(cause_of(goodbye_), why_);
+    link_.close(cause_of(goodbye_), why_.size() != 0 ? why_.view() : "drained");
 }
 
 void session::timer() {

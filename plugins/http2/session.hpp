@@ -53,13 +53,13 @@ public:
     int on_frame_recv(const nghttp2_frame& frame);
     int on_invalid_frame(const nghttp2_frame& frame);
     int on_stream_close(std::int32_t id);
-    void on_error(std::string_view text) noexcept;
     ssize_t on_send(std::string_view frame);
     ssize_t on_read_data(stream& s, std::size_t room, std::uint32_t& flags);
     int on_send_data(stream& s, std::string_view frame_head, std::size_t length);
     int on_frame_send(const nghttp2_frame& frame);
 
 private:
+    void said_goodbye(const nghttp2_goaway& frame) noexcept;
     void send_preface();
     void read(std::string_view bytes);
     void frame_begins(const nghttp2_frame_hd& frame);
@@ -100,7 +100,7 @@ private:
     bool gone_ = false;     // The kernel was told that we are finished.
     enum class drain_step : std::uint8_t { none, noticed, last } drain_ = drain_step::none;
     std::uint32_t goodbye_ = NGHTTP2_NO_ERROR;  // The code of the GOAWAY that was sent.
-    pk::fixed_text<120> why_;
+    pk::fixed_text<120> why_;                   // Of it, for the log; never a field's value.
 };
 
 }  // namespace http2
