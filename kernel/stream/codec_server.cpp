@@ -82,20 +82,17 @@ pk_status codec_server::open_stream(const pk_codec_head& head, const http::parse
         std::memset(own, 0, size);
         static_cast<pk_codec_stream*>(s)->state = own;
     }
-    if (refused) {
+    if (refused)
         s->refuse_with(*refused);
-    } else if (!s->take_head(head)) {
-        s->discard();
-        s->~codec_stream();
-        context_.chunks.give_back(memory, chunk_size(codec_));
-        return PK_INVALID;
-    }
+    else
+        s->take_head(head);
     ++stream_count_;
     ++streams_total_;
     streams_.push_back(*s);
     idle_timer_.cancel();
+    ready(*s);  // What is malformed is recorded when the hook has returned.
+    if (s->malformed()) return PK_INVALID;
     *out = s;
-    ready(*s);
     return PK_OK;
 }
 
@@ -293,11 +290,12 @@ void codec_server::settle() {
 }
 
 void codec_server::end(codec_stream& s, base::end_reason why) {
-    const bool cut = !why.is_complete() || !s.request_over();
+    const bool known = !s.malformed();
+    const bool cut = known && (!why.is_complete() || !s.request_over());
     if (cut && !s.reset_by_us() && !s.aborted_by_peer())
         call([&](const pk_codec& h) { h.reset(&s, why.cause); });
     s.finish(why);
-    call([&](const pk_codec& h) { h.stream_closed(&s); });
+    if (known) call([&](const pk_codec& h) { h.stream_closed(&s); });
     static_cast<base::list_hook<codec_stream>&>(s).unlink();
     static_cast<base::list_hook<ready_streams>&>(s).unlink();
     s.~codec_stream();

@@ -63,12 +63,11 @@ codec_stream::~codec_stream() {
 // --- what the codec records
 // ------------------------------------------------------------------------------------------------
 
-bool codec_stream::take_head(const pk_codec_head& head) {
+void codec_stream::take_head(const pk_codec_head& head) {
     http::parse_fault fault;
-    if (fill_head(head, fault)) return true;
-    if (fault.status == 400) return false;
+    if (fill_head(head, fault)) return;
     refuse_with(fault);
-    return true;
+    malformed_ = fault.status == 400;
 }
 
 bool codec_stream::fill_head(const pk_codec_head& from, http::parse_fault& fault) {
@@ -82,9 +81,13 @@ bool codec_stream::fill_head(const pk_codec_head& from, http::parse_fault& fault
     const bool line = http::is_token(head.method) && !head.target.empty() &&
                       (head.target[0] == '/' || head.target == "*") &&
                       (scheme == "http" || scheme == "https");
-    if (!line || !from.authority.size) return false;
+    if (!line) return false;
+    fault.cause = "missing_host";
+    if (!from.authority.size) return false;
     head.headers.append("host", arena.copy(http::to_view(from.authority)), PK_FIELD_HOST);
+    fault.cause = "bad_field_value";
     if (!append_copies(from.fields, head.headers, arena)) return false;
+    fault.cause = "bad_field_name";
     if (has_connection_fields(head.headers)) return false;
     if (head.headers.find(PK_FIELD_HOST, 1)) return false;
     const bool secure = server_.accepted_by().secure;
@@ -166,6 +169,7 @@ pk_status codec_stream::move_body(base::slice_queue& out, std::uint64_t n) {
 // ------------------------------------------------------------------------------------------------
 
 bool codec_stream::act() {
+    if (malformed_) return false;
     if (peer_aborted_) {
         finish({cause_, "client_reset"});
         return false;
@@ -249,14 +253,9 @@ void codec_stream::finish(base::end_reason why) {
     response_timer_.cancel();
     stream* s = std::exchange(stream_, nullptr);
     if (!s) return;
+    if (malformed_) why = {PK_END_PROTOCOL, refused_.cause};
     if (!why.is_complete()) s->abort(why);
     s->finish();
-    server_.in().free_stream(s);
-}
-
-void codec_stream::discard() {
-    stream* s = std::exchange(stream_, nullptr);
-    s->reset();
     server_.in().free_stream(s);
 }
 

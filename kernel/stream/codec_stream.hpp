@@ -31,8 +31,8 @@ public:
     codec_stream& operator=(const codec_stream&) = delete;
     static codec_stream& of(pk_codec_stream* s) noexcept { return *static_cast<codec_stream*>(s); }
 
-    // --- what the codec records. False: the head is malformed.
-    bool take_head(const pk_codec_head& head);
+    // --- what the codec records
+    void take_head(const pk_codec_head& head);
     void refuse_with(const http::parse_fault& fault) noexcept;
     pk_status take_body(const pk_slice& bytes);
     pk_status take_end(pk_field_view trailers);
@@ -47,6 +47,8 @@ public:
         const bool waits = response_ended_ && stream_ && stream_->tunnelling();
         return response_ended_ && body_.empty() && (!waits || stream_->tunnel_sent());
     }
+    // The codec knows nothing of it: it is only there to be recorded.
+    bool malformed() const noexcept { return malformed_; }
     bool reset_by_us() const noexcept { return aborted_; }
     bool request_over() const noexcept { return end_seen_; }
     bool aborted_by_peer() const noexcept { return peer_aborted_; }
@@ -60,8 +62,6 @@ public:
     void output_drained();
     // The last word to the kernel's stream.
     void finish(base::end_reason why);
-    // Instead of that, when it never became one.
-    void discard();
     codec_server& server() noexcept { return server_; }
 
 private:
@@ -101,7 +101,8 @@ private:
     http::parse_fault refused_{0, ""};
     std::int64_t announced_ = -1;
     std::uint64_t received_ = 0;
-    std::uint64_t credit_;  // Bytes that the peer may still send.
+    std::uint64_t credit_;    // Bytes that the peer may still send.
+    bool malformed_ = false;  // refused_ says how.
     bool begun_ = false;
     bool end_seen_ = false;  // Of the request.
     bool end_told_ = false;

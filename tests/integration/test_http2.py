@@ -62,6 +62,16 @@ class Http2(unittest.TestCase):
         """What the origin got for it."""
         return next(h for h in reversed(self.origin.heads) if h.target == target)
 
+    def logged(self, field, value):
+        """The first line of the access log where it has that value, once that has been flushed."""
+        deadline = time.monotonic() + 5 * SLOW
+        while time.monotonic() < deadline:
+            for line in (self.proxy.dir / "access.log").read_text().splitlines():
+                if json.loads(line)[field] == value:
+                    return json.loads(line)
+            time.sleep(0.05)
+        self.fail(f"no {field} {value} in the log")
+
     def asked(self):
         """Requests that have reached the origin in this test."""
         return sum(self.origin.counts.values()) - self.before
@@ -129,12 +139,7 @@ class Clients(Http2):
         run("curl", "-s", "--http2-prior-knowledge", self.url("/ok?version"))
         (via,) = self.head_of("/ok?version").all("via")
         self.assertRegex(via, b"^2\\.0 ")
-        log = self.proxy.dir / "access.log"
-        deadline = time.monotonic() + 5 * SLOW
-        while "/ok?version" not in log.read_text() and time.monotonic() < deadline:
-            time.sleep(0.05)  # Until the log has been flushed.
-        line = next(x for x in log.read_text().splitlines() if "/ok?version" in x)
-        self.assertEqual(json.loads(line)["protocol"], "HTTP/2.0")
+        self.assertEqual(self.logged("target", "/ok?version")["protocol"], "HTTP/2.0")
 
 
 class OverTls(unittest.TestCase):
@@ -207,6 +212,19 @@ class Malformed(Http2):
                 c.headers(3, h2.request("/ok?size=2"))
                 self.assertEqual(c.response(3)[0], 200)
 
+    def test_what_the_kernel_finds_malformed_is_in_the_log(self):
+        c = self.client()
+        for stream, head, word in (
+            (1, h2.request("/log%zz"), "bad_path"),
+            (3, h2.request("/log", authority="user@a.test"), "bad_host"),
+        ):
+            c.headers(stream, head)
+            self.assertEqual(c.reset(stream), h2.PROTOCOL_ERROR)
+            self.assertEqual(self.logged("end_reason", word)["protocol"], "HTTP/2.0")
+        c.headers(5, h2.request("/ok?log=3"))
+        self.assertEqual(c.response(5)[0], 200)
+        self.assertEqual(self.asked(), 1)
+
     def test_connect_is_refused(self):
         c = self.client()
         c.headers(1, [(":method", "CONNECT"), (":authority", "a.test:443")])
@@ -269,16 +287,6 @@ class Ends(Http2):
         c = self.client("hasty")
         self.assertEqual(c.goaway(), h2.NO_ERROR)
 
-    def log_of(self, target):
-        """The record of the request for it, once it is there."""
-        file, deadline = self.proxy.dir / "access.log", time.monotonic() + 5 * SLOW
-        while time.monotonic() < deadline:
-            for line in file.read_text().splitlines() if file.exists() else ():
-                if json.loads(line)["target"] == target:
-                    return json.loads(line)
-            time.sleep(0.02)
-        self.fail(f"no record of {target}")
-
     def test_what_a_connection_ends_of_its_streams(self):
         """By a limit or by an error of the connection: each request that was under way says so."""
         ping = h2.frame(h2.PING, 0, 0, b"12345678")
@@ -296,7 +304,9 @@ class Ends(Http2):
                     time.sleep(0.01)
                 c.send(data)
                 self.assertEqual(c.goaway(), code)
-                self.assertEqual(self.log_of(target), self.log_of(target) | members)
+                self.assertEqual(
+                    self.logged("target", target), self.logged("target", target) | members
+                )
 
     def test_a_slow_upload_ends_alone(self):
         c = self.client("hasty")
