@@ -30,6 +30,10 @@ constexpr std::uint64_t least_in(net::nanoseconds window) noexcept {
     return rate_min * static_cast<std::uint64_t>(window.count()) / 1'000'000'000u;
 }
 
+// A client that has closed its side, while its response is under way and silent: gone after this
+// long.
+inline constexpr net::nanoseconds gone_after = std::chrono::milliseconds(800);
+
 // It owns itself: it ends through loop::retire, after it told its keeper.
 class client_connection : public net::io_target,
                           public net::retired,

@@ -40,6 +40,7 @@ codec_server::codec_server(context& c, connection_keeper& keeper, const codec_pl
           [](void* self) {
               auto* me = static_cast<codec_server*>(self);
               if (me->phase_ == phase::lingering) return me->close({}, false);
+              if (!me->streams_.empty()) return me->look_for_gone();
               me->say_goodbye(PK_END_TIMEOUT);
           },
           this),
@@ -216,6 +217,7 @@ void codec_server::peer_ended() {
     call([&](const pk_codec& h) { h.received_end(this); });
     act();
     schedule();
+    watch_for_gone();
 }
 
 // Streams with something recorded. What they do may record more.
@@ -308,6 +310,22 @@ void codec_server::end(codec_stream& s, base::end_reason why) {
 
 void codec_server::end_all(base::end_reason why) {
     while (!streams_.empty()) end(streams_.front(), why);
+}
+
+// What has ended its side may still read, or be gone (F16, decision 0006).
+void codec_server::watch_for_gone() {
+    if (phase_ != phase::open || streams_.empty()) return;
+    gone_mark_ = written_;
+    idle_timer_.arm(context_.loop.timers(), context_.loop.now() + gone_after);
+}
+
+// It took nothing of what it is sent: it never will, for it cannot open a window any more either.
+void codec_server::look_for_gone() {
+    if (written_ == gone_mark_)
+        streams_.for_each([this](codec_stream& s) {
+            if (s.responding()) end(s, {PK_END_CLIENT_ABORT, "client_closed"});
+        });
+    watch_for_gone();
 }
 
 // --- the end

@@ -105,6 +105,8 @@ private:
     void settle();
     void end(codec_stream& s, base::end_reason why);
     void end_all(base::end_reason why);
+    void watch_for_gone();
+    void look_for_gone();
     void say_goodbye(std::uint32_t cause);
     void say_goodbye(std::uint32_t cause, base::end_reason why);
     base::end_reason closing_reason() const noexcept;
@@ -142,6 +144,7 @@ private:
     std::uint64_t framed_ = 0;
     std::uint64_t written_ = 0;
     std::uint64_t taken_ = 0;
+    std::uint64_t gone_mark_ = 0;  // Of written_, when the peer's silence was last looked at.
     std::uint64_t lingered_ = 0;
     base::input_buffer in_;
     base::slice_queue out_;
@@ -149,7 +152,8 @@ private:
     base::list<codec_stream, codec_stream> streams_;
     base::list<codec_stream, ready_streams> ready_;
     net::timer codec_timer_;
-    net::timer idle_timer_;  // Between streams; while lingering: its limit.
+    net::timer idle_timer_;  // Between streams; once the peer has ended: whether it is gone; while
+                             // lingering: its limit.
     net::timer write_timer_;
 };
 

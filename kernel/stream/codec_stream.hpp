@@ -50,6 +50,8 @@ public:
     // The codec knows nothing of it: it is only there to be recorded.
     bool malformed() const noexcept { return malformed_; }
     bool reset_by_us() const noexcept { return aborted_; }
+    // A response, not a tunnel's side, is under way.
+    bool responding() const noexcept { return responding_ && !stream_->tunnelling(); }
     bool request_over() const noexcept { return end_seen_; }
     bool aborted_by_peer() const noexcept { return peer_aborted_; }
     void drain_tunnel(net::nanoseconds left) {

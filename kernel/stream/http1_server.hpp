@@ -26,9 +26,6 @@ class http1_server final : public client_connection, private net::deferred, priv
 public:
     static constexpr std::size_t linger_bytes_max = 64 * 1024;
     static constexpr std::uint64_t splice_body_min = 32 * 1024;
-    // A client that has closed its side, while its response is under way and silent: gone after
-    // this long.
-    static constexpr net::nanoseconds gone_after = std::chrono::milliseconds(800);
 
     http1_server(context& c, connection_keeper& keeper, accepted_connection&& from);
     ~http1_server() override;

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -314,6 +315,17 @@ class Ends(Http2):
         c.send(h2.frame(h2.DATA, 0, 1, b"x"))
         done = c.wait_for(lambda f: f[2] == 1 and (f[0] == h2.RST or f[1] & h2.END_STREAM))
         self.assertIsNotNone(done)
+
+    def test_f16_a_client_that_ended_and_takes_nothing_is_gone(self):
+        """Its windows are shut and stay so; a request that is not answered yet gets its answer all the same (F09)."""
+        c = self.client(settings=b"\0\x04\0\0\0\0")
+        c.headers(1, h2.request("/ok?size=300000"))
+        self.assertIsNotNone(c.wait_for(lambda f: f[0] == h2.HEADERS))
+        c.headers(3, h2.request("/slow-answer?ms=1500"))
+        c.send(h2.frame(h2.WINDOW, 0, 3, b"\0\0\x10\0"))
+        c.sock.shutdown(socket.SHUT_WR)
+        self.assertEqual(c.response(3)[0], 200)
+        self.assertEqual(self.logged("target", "/ok?size=300000")["end_reason"], "client_closed")
 
     def test_f27_a_drain_loses_nothing(self):
         with Proxy(CONFIG % self.origin.port) as proxy:
