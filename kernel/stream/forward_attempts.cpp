@@ -357,7 +357,10 @@ bool forward::retries_status() {
     if (!policy_->judged.has(status) || pinned_.index != PK_NO_ENDPOINT) return false;
     ask_->last_failure = {failure_kind::bad_response, true, conn_->request_sent(), {}, {}};
     next_step next = ask_plugins(PK_FAIL_STATUS);
-    if (!may_follow(next, true)) return false;
+    if (!may_follow(next, true)) {
+        over_budget_ = false;  // The response is no failure: the client gets it.
+        return false;
+    }
     answered_ = true;
     end_attempt(PK_FAIL_STATUS);
     char digits[3] = {static_cast<char>('0' + status / 100),
