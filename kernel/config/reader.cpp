@@ -157,9 +157,15 @@ bool option_reader::missing_space(const node& n, const pk_option_table& t, const
     if (n.kind != node_kind::scalar || n.quoted) return false;
     const std::string_view text = n.text;
     const std::string_view name = text.substr(0, text.find(':'));
+    const pk_option* main = main_option(t);
+    const std::string_view rest = text.substr(std::min(name.size() + 1, text.size()));
+    // `backup:3000` is a host and its port.
+    const bool port = main != nullptr && view(main->name) != name && !rest.empty() &&
+                      rest.find_first_not_of("0123456789") == rest.npos;
     const bool dash = text.size() > 1 && text[0] == '-' &&
                       std::string_view("0123456789.").find(text[1]) == text.npos;
-    if (!dash && (name.size() == text.size() || find_option(t, name) == nullptr)) return false;
+    if (!dash && (name.size() == text.size() || find_option(t, name) == nullptr || port))
+        return false;
     report(code::missing_space, n.at,
            dash ? std::string("a space must follow the '-' of an entry")
                 : "a space must follow " + in_quotes(std::string(name) + ':'),
