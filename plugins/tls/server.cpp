@@ -115,6 +115,17 @@ struct server_calls {
         return used == 1 && seal != 1 && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : used;
     }
 
+    // A session is not resumed when the certificate that its client showed has expired: tickets are
+    // renewed for as long as they are used.
+    static SSL_TICKET_RETURN on_opened(SSL*, SSL_SESSION* session, const unsigned char*,
+                                       std::size_t, SSL_TICKET_STATUS status, void*) {
+        const bool opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+        const X509* shown = opened ? SSL_SESSION_get0_peer(session) : nullptr;
+        const bool late = shown && X509_cmp_current_time(X509_get0_notAfter(shown)) < 0;
+        if (!opened || late) return SSL_TICKET_RETURN_IGNORE_RENEW;
+        return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+    }
+
     static int on_status(SSL* ssl, void*) {
         const server& s = *facts(ssl).of;
         const X509* shown = SSL_get_certificate(ssl);
@@ -275,6 +286,7 @@ context_ptr server::make_context(const site& s) const {
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     if (conf_.tickets.enabled) {
         SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, &server_calls::on_ticket);
+        SSL_CTX_set_session_ticket_cb(ctx, nullptr, &server_calls::on_opened, nullptr);
         SSL_CTX_set_timeout(ctx, static_cast<long>(conf_.tickets.lifetime.count()));
     } else {
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);

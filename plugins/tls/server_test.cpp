@@ -1,5 +1,7 @@
 // Handshakes of the accepting side: certificates by name, protocols, sessions, client certificates.
 
+#include <unistd.h>
+
 #include <boost/test/unit_test.hpp>
 
 #include "test_peer.hpp"
@@ -221,6 +223,29 @@ BOOST_AUTO_TEST_CASE(a_ticket_does_not_stand_for_a_client_certificate) {
         peer q(two->peer_fd(), {.sni = "z.b.test", .version = version, .session = p.session()});
         BOOST_TEST(shake(*two, q) == PK_IO_FAILED);
     }
+}
+
+// Nor does it make one last: each resumption brings the next ticket.
+BOOST_AUTO_TEST_CASE(a_ticket_ends_with_the_client_certificate) {
+    const identity brief = make({.subject = "brief", .until = 2}, &clients);
+    transport_under_test t("certificates: [ {" + pair("a", a) +
+                           "} ], client_certificates: { ca: " + ca + " }");
+    const auto shakes = [&](int version, SSL_SESSION* with) {
+        const auto c = t.open();
+        auto p = std::make_unique<peer>(
+            c->peer_fd(), peer::spec{.show = &brief, .version = version, .session = with});
+        if (shake(*c, *p) != PK_IO_DONE) return std::unique_ptr<peer>();
+        p->receive();
+        return p;
+    };
+    const auto older = shakes(TLS1_2_VERSION, nullptr), newer = shakes(TLS1_3_VERSION, nullptr);
+    BOOST_REQUIRE((older && newer));
+    const auto again = shakes(TLS1_3_VERSION, newer->session());
+    BOOST_REQUIRE(again);
+    BOOST_TEST(SSL_session_reused(again->ssl()) == 1);
+    while (X509_cmp_current_time(X509_get0_notAfter(brief.cert.get())) > 0) ::usleep(10'000);
+    BOOST_TEST(!shakes(TLS1_2_VERSION, older->session()));
+    BOOST_TEST(!shakes(TLS1_3_VERSION, again->session()));
 }
 
 BOOST_AUTO_TEST_CASE(keys_of_tickets_rotate_and_old_ones_still_open) {
