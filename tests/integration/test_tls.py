@@ -368,7 +368,7 @@ class Tls(unittest.TestCase):
     def test_an_origin_that_wants_to_know_who_we_are(self):
         """In TLS 1.3 its alert comes after the handshake: the log must say so all the same."""
         self.assertEqual(self.ask(self.connect(), "/nameless").status, 502)
-        self.proxy.wait_log("'nameless', endpoint .*: TLS: .*certificate required", 5 * SLOW)
+        self.proxy.wait_log("'nameless', endpoint .*: upstream_reset, TLS: .*certificate required", 5 * SLOW)
 
     def test_a_wrong_file_is_named_with_its_line(self):
         (self.dir / "empty.pem").write_text("")
