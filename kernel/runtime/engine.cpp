@@ -215,13 +215,19 @@ private:
             return std::all_of(made->upstreams.begin(), made->upstreams.end(),
                                [](const auto& u) { return !u->feed || u->feed->answered(); });
         });
-        if (auto next = owned(with_new_endpoints(*made))) made = std::move(next);
+        std::vector<std::string> lines;
+        if (auto next = owned(with_new_endpoints(*made, lines))) made = std::move(next);
+        tell(lines);
         renewed_ = std::chrono::steady_clock::now();
         for (const auto& u : made->upstreams)
             if (u->feed && u->endpoints.empty())
                 base::log(log_level::warning,
                           "upstream '" + u->name + "' has no endpoint until a name is resolved");
         return made;
+    }
+
+    static void tell(const std::vector<std::string>& lines) {
+        for (const auto& line : lines) base::log(log_level::info, line);
     }
 
     // How long until there is to be looked again, in ms; -1: somebody will ring.
@@ -232,10 +238,12 @@ private:
         if (since < renewal_gap)
             return static_cast<int>(duration_cast<milliseconds>(renewal_gap - since).count()) + 1;
         if (!names_.take_change()) return -1;
-        const auto next = owned(with_new_endpoints(*plan_));
+        std::vector<std::string> lines;
+        const auto next = owned(with_new_endpoints(*plan_, lines));
         if (!next) return -1;
         on_each_worker([&](worker& w, unsigned) { return w.renew(next), true; });
         plan_ = next;
+        tell(lines);
         renewed_ = std::chrono::steady_clock::now();
         return -1;
     }

@@ -459,7 +459,8 @@ void check_instances(std::shared_ptr<const config::model> refused, const plugin:
     builder(std::move(refused), plugins, services, out, nullptr, nullptr).check_instances();
 }
 
-std::shared_ptr<const stream::generation> with_new_endpoints(const stream::generation& from) {
+std::shared_ptr<const stream::generation> with_new_endpoints(const stream::generation& from,
+                                                             std::vector<std::string>& lines) {
     std::shared_ptr<stream::generation> next;
     for (std::size_t i = 0; i < from.upstreams.size(); ++i) {
         std::string said;
@@ -470,7 +471,7 @@ std::shared_ptr<const stream::generation> with_new_endpoints(const stream::gener
             *next = from;
         }
         next->upstreams[i] = std::move(changed);
-        if (!said.empty()) base::log(base::log_level::info, said);
+        if (!said.empty()) lines.push_back(std::move(said));
     }
     return next;
 }

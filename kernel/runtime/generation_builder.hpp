@@ -4,6 +4,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "kernel/config/diagnostic.hpp"
 #include "kernel/config/model.hpp"
@@ -32,9 +34,10 @@ std::shared_ptr<const stream::generation> build_generation(
 void check_instances(std::shared_ptr<const config::model> refused, const plugin::catalog& plugins,
                      plugin::services& services, config::diagnostics& out);
 
-// [control] The same generation with the endpoints that its names stand for now; null: it has them.
-// Which came and went is logged.
-std::shared_ptr<const stream::generation> with_new_endpoints(const stream::generation& from);
+// [control] The same with the endpoints that its names stand for now; null: it has them. Which came
+// and went is for the log, when it is in force.
+std::shared_ptr<const stream::generation> with_new_endpoints(const stream::generation& from,
+                                                             std::vector<std::string>& lines);
 
 // A listener is another one's successor if it stands at the same address; at port 0, if it has the
 // same name as well.

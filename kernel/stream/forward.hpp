@@ -135,6 +135,8 @@ private:
     };
 
     void attempt(bool same);
+    bool endpoints_changed() const noexcept;
+    bool take_new_endpoints();
     bool choose();
     bool find_place();
     bool others_wait() const noexcept;

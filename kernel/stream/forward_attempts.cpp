@@ -146,12 +146,13 @@ bool forward::wait_for_place() {
     }
     queued_ = true;
     queued_since_ = loop.now();
-    ask_->queue_timer.arm(loop.timers(), loop.now() + conf.queue_timeout);
+    ask_->queue_timer.arm(loop.timers(), loop.now() + conf.queue_timeout - queue_time_);
     return true;
 }
 
+// Leaves the line, too, where names stand for other endpoints by now.
 bool forward::take_place() {
-    return chosen_ = choose();
+    return endpoints_changed() || (chosen_ = choose());
 }
 
 // The time in the queue is none of the attempts'.
@@ -161,7 +162,9 @@ void forward::go_on_from_queue() {
     const auto now = stream_.in().loop.now();
     if (attempts_ == 0) first_attempt_ = now;
     queue_time_ += now - queued_since_;
-    attempt(false);
+    if (chosen_) return attempt(false);
+    same_ = false;  // Not from here: the line goes with its site.
+    ask_->delay_timer.arm(stream_.in().loop.timers(), now);
 }
 
 void forward::leave_queue() {
@@ -184,8 +187,41 @@ bool forward::may_ask_again() {
     return chooser_->of().conf->try_all_down;
 }
 
+// Names of this upstream stand for other endpoints since the request began: what is still to be
+// tried are those.
+bool forward::endpoints_changed() const noexcept {
+    const auto& newest = stream_.in().current;
+    const site& ours = stream_.where();
+    if (newest.get() == &ours) return false;
+    return newest && pinned_.index == PK_NO_ENDPOINT && newest->plan->model == ours.plan->model &&
+           newest->choosers[stream_.route()->upstream].get() != chooser_;
+}
+
+// False: the endpoint of the last attempt is not among them.
+bool forward::take_new_endpoints() {
+    const upstream::chooser& before = *chooser_;
+    const auto keep = stream_.shared_site();
+    const auto& newest = stream_.in().current;
+    upstream::chooser& next = *newest->choosers[stream_.route()->upstream];
+    const auto now_of = [&](std::uint32_t index) {
+        return index == PK_NO_ENDPOINT ? index : next.index_of(before.of().endpoints[index]);
+    };
+    auto& tried = ask_->tried;
+    const auto count = std::exchange(tried.count, 0);
+    for (std::uint32_t i = 0; i < count; ++i)
+        if (const auto now = now_of(tried.index[i]); now != PK_NO_ENDPOINT)
+            tried.index[tried.count++] = now;
+    const auto last = now_of(endpoint_);
+    if (last == PK_NO_ENDPOINT) release();
+    chooser_ = &next;
+    endpoint_ = last;
+    stream_.move_to(newest);
+    return last != PK_NO_ENDPOINT;
+}
+
 // Tries the next endpoint, or the same one again. Requires that no connection is in use.
 void forward::attempt(bool same) {
+    if (endpoints_changed() && !take_new_endpoints()) same = false;
     for (bool vetoed = false;; same = false) {
         if (same && !may_ask_again()) {  // Health has taken it out meanwhile: another one.
             release();

@@ -149,6 +149,8 @@ public:
     context& in() noexcept { return context_; }
     const site& where() const noexcept { return *site_; }
     const std::shared_ptr<site>& shared_site() const noexcept { return site_; }
+    // To one that differs in upstreams' endpoints only. The one before may go with it.
+    void move_to(const std::shared_ptr<site>& next) noexcept { site_ = next; }
     const route_plan* route() const noexcept { return route_; }
     const listener_plan& listener() const noexcept { return *listener_; }
     // The route's own, else the listener's.

@@ -139,6 +139,13 @@ std::uint32_t chooser::left(const tried& before, net::instant now) const noexcep
     return n;
 }
 
+std::uint32_t chooser::index_of(const endpoint& other) const noexcept {
+    const auto& all = upstream_.endpoints;
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const endpoint& e) { return e.shared == other.shared; });
+    return found == all.end() ? PK_NO_ENDPOINT : static_cast<std::uint32_t>(found - all.begin());
+}
+
 bool chooser::is_up(std::uint32_t index) const noexcept {
     const endpoint& e = upstream_.endpoints[index];
     return e.in && !e.health->down();

@@ -79,6 +79,8 @@ public:
     void go_on_from(const chooser& before);
 
     const upstream& of() const noexcept { return upstream_; }
+    // The very same endpoint, with its counters, of another generation; or PK_NO_ENDPOINT.
+    std::uint32_t index_of(const endpoint& other) const noexcept;
     // Its endpoints are in the config still (pool::begin_round).
     void stay(pool& connections) const;
     peer_pool& peers(std::uint32_t index) noexcept { return *peers_[index]; }

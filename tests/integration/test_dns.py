@@ -1,6 +1,7 @@
 """F17, S37: endpoints that follow their names, and a name server that changes its mind, fails, and lies."""
 import http.client
 import json
+import socket
 import struct
 import sys
 import threading
@@ -23,7 +24,7 @@ from rig.dns_liar import (
     servfail,
     silent,
 )  # noqa: E402
-from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
+from rig.pkrig import SLOW, Origin, Proxy, Refusing  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -123,6 +124,44 @@ class Changes(Dns):
             response = conn.getresponse()
             self.assertEqual((response.status, response.read()), (200, b"hello"))
             conn.close()
+
+    def test_what_waits_for_a_place_goes_to_the_new_address(self):
+        """The old one has one request, which it does not answer."""
+        one, two = self.origins("127.0.0.2", "127.0.0.3")
+        self.liar.zone["app.test"] = good("127.0.0.2")
+        text = self.config(one.port, upstream="queue: { size: 9, timeout: 60s }")
+        text = text.replace(
+            f'"app.test:{one.port}"', f'{{ address: "app.test:{one.port}", max_connections: 1 }}'
+        )
+        with Proxy(text, workers=2) as proxy:
+            with socket.create_connection(("127.0.0.1", proxy.port()), 10 * SLOW) as first:
+                first.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe")
+                self.until(lambda: one.connections, 5, "it has begun")
+                statuses = []
+                waiting = [
+                    threading.Thread(target=lambda: statuses.append(self.status(proxy)))
+                    for _ in range(5)
+                ]
+                for each in waiting:
+                    each.start()
+                self.liar.zone["app.test"] = good("127.0.0.3")
+                for each in waiting:
+                    each.join()
+                self.assertEqual((statuses, two.counts["/ok"]), ([200] * 5, 5))
+                first.sendall(b"llo")
+                self.assertTrue(first.recv(4096).startswith(b"HTTP/1.1 200"))
+
+    def test_what_is_sent_once_more_goes_to_the_new_address(self):
+        gone = Refusing()
+        self.addCleanup(gone.close)
+        two = Origin(host="127.0.0.3", port=gone.port).__enter__()
+        self.addCleanup(two.__exit__)
+        self.liar.zone["app.test"] = good("127.0.0.1")
+        retry = "attempt: [ retry: { tries: 9, delay: 1s } ]"
+        with Proxy(self.config(gone.port, upstream=retry)) as proxy:
+            proxy.wait_log(r"upstream 'app' has \d+ endpoint", 5 * SLOW)
+            self.liar.zone["app.test"] = good("127.0.0.3")
+            self.assertEqual((self.status(proxy), two.counts["/ok"]), (200, 1))
 
     def test_failures_keep_what_was_good(self):
         """NXDOMAIN, SERVFAIL, silence, no address: nothing changes, each is a line of the log once."""
