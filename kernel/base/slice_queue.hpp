@@ -91,6 +91,16 @@ public:
     pk_slice_view view() const noexcept {
         return {count_ ? begin()->raw() : nullptr, count_, sizeof(slice)};
     }
+    // The first slices that have at most `most` bytes together, or the first alone; and how many
+    // these are.
+    pk_slice_view view(std::uint64_t most, std::uint64_t* bytes) const noexcept {
+        pk_slice_view v = view();
+        if ((*bytes = bytes_) <= most) return v;
+        *bytes = 0;
+        for (v.count = 0; v.count == 0 || *bytes + begin()[v.count].size() <= most; ++v.count)
+            *bytes += begin()[v.count].size();
+        return v;
+    }
 
     void clear() noexcept {
         while (count_ > 0) {

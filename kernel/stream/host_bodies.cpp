@@ -141,6 +141,7 @@ pk_status host_calls::may_emit(slot& s, std::uint32_t direction, std::uint64_t s
     if (direction > PK_RESPONSE) return PK_INVALID;
     auto& side = s.sides[direction];
     if (!has_output(s, direction)) return PK_WRONG_STATE;
+    if (size > stream::emit_max) return PK_INVALID;  // No room would ever be enough.
     side.wants_drained = true;
     o.drains_ = true;
     const bool full =

@@ -275,15 +275,18 @@ bool stream::unspill(lane& l, stage& st) {
 bool stream::run_data(lane& l, stage& st) {
     slot& s = *st.who;
     auto& side = s.sides[l.direction];
-    const auto offered = st.in.bytes();
     if (!has_data_hook(s, l.direction)) {
-        side.transforms || s.handler ? st.in.clear() : pass_on(l, st, offered);
+        side.transforms || s.handler ? st.in.clear() : pass_on(l, st, st.in.bytes());
         st.flush = false;
         return true;
     }
     side.resume = false;
-    const auto view = st.in.view();
-    const std::uint32_t flags = st.flush ? static_cast<std::uint32_t>(PK_DATA_FLUSH) : 0u;
+    // What may be emitted in one callback, at the most: else who emits what it is offered never
+    // could.
+    std::uint64_t offered = 0;
+    const auto view = st.in.view(emit_max, &offered);
+    const bool all = offered == st.in.bytes();
+    const std::uint32_t flags = st.flush && all ? static_cast<std::uint32_t>(PK_DATA_FLUSH) : 0u;
     // Of a tunnel, what is emitted in the hook goes after what is taken in it.
     if (s.tunnel) deliver_tail(l);
     const auto taken =
@@ -297,7 +300,7 @@ bool stream::run_data(lane& l, stage& st) {
     if (s.tunnel) l.tail.move_to(emitted, l.tail.bytes());
     side.transforms || s.handler ? st.in.consume(taken) : pass_on(l, st, taken);
     emitted.move_to(l.tail, emitted.bytes());
-    st.flush = false;
+    if (all) st.flush = false;
     if (taken < offered) {
         st.waits = !std::exchange(side.resume, false);
         return !st.waits && taken > 0;

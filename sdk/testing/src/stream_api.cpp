@@ -197,9 +197,12 @@ pk_status take_bytes(fake_stream& s, std::uint32_t d, std::string_view bytes) {
     lane& l = s.lanes[d];
     const bool responder = d == 1 && s.responded;
     if (s.wants_reset() || !has_output(s, d)) return PK_WRONG_STATE;
+    if (bytes.size() > emit_max) {
+        s.breach("emits more than 256 KiB in one callback");
+        return PK_INVALID;
+    }
     if (!l.may_emit || l.emitted + bytes.size() > emit_max) {
         l.wants_drained = true;
-        if (bytes.size() > emit_max) s.breach("emits more than 256 KiB in one callback");
         return PK_NO_MEMORY;
     }
     l.emitted += bytes.size();

@@ -161,6 +161,23 @@ BOOST_AUTO_TEST_CASE(a_queue_of_many_slices_keeps_their_order) {
     BOOST_TEST(out == in);
 }
 
+BOOST_AUTO_TEST_CASE(a_view_of_the_first_slices_has_so_many_bytes_at_most) {
+    slice_queue q;
+    for (const std::string_view s : {"abc", "de", "fghi"})
+        q.push(slice(s.data(), s.size(), nullptr));
+    const auto seen = [&q](std::uint64_t most) {
+        std::uint64_t bytes = 0;
+        const auto v = q.view(most, &bytes);
+        return std::to_string(v.count) + " of " + std::to_string(bytes);
+    };
+    BOOST_TEST(seen(10) == "3 of 9");
+    BOOST_TEST(seen(9) == "3 of 9");
+    BOOST_TEST(seen(8) == "2 of 5");
+    BOOST_TEST(seen(5) == "2 of 5");
+    BOOST_TEST(seen(4) == "1 of 3");
+    BOOST_TEST(seen(1) == "1 of 3");  // The first, whatever it has.
+}
+
 BOOST_AUTO_TEST_CASE(an_account_without_room_gets_small_blocks) {
     block_pool pool;
     block_account* a = pool.open_account(block_pool::large_size - 1);

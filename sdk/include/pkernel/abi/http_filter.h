@@ -47,10 +47,11 @@ typedef struct pk_http_filter {
     const pk_str* (*vouches)(void* instance, uint32_t* count);
 
     pk_verdict (*request_headers)(pk_stream* s);
-    /* Bytes taken, 0..all. Less than all is a wait, not a wish for more (a parser keeps its state
-     * and takes all): no new bytes and no end, only resume, a waker or drained lead to the next
-     * call. The rest, with what has come since, is offered then. There may be no bytes but a FLUSH;
-     * `flags` belong to the last byte offered. After a reply or reset in it the count is not read.
+    /* At most 256 KiB at a time. Bytes taken, 0..all. Less than all is a wait, not a wish for more
+     * (a parser keeps its state and takes all): no new bytes and no end, only resume, a waker or
+     * drained lead to the next call. The rest, with what has come since, is offered then. There may
+     * be no bytes but a FLUSH; `flags` belong to the last byte offered. After a reply or reset in
+     * it the count is not read.
      */
     uint64_t (*request_data)(pk_stream* s, const pk_slice_view* data, uint32_t flags);
     /* The body has been taken in full; trailers can be read and changed until it says NEXT. NEXT,

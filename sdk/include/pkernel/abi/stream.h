@@ -164,10 +164,10 @@ typedef struct pk_stream_api {
 
     /* Sends bytes on in that direction, after transform() or respond() and before finish(), from
      * any callback of this handle. All of it is taken: copied for emit, referenced for emit_slices.
-     * At most 256 KiB a callback, and nothing in one that began with 64 KiB waiting to go out
-     * (PK_NO_MEMORY, nothing taken): then wait for drained. Data and end hooks of that direction
-     * are not called while so much waits. To a response without a body (HEAD, 204, 304) it is
-     * dropped. */
+     * At most 256 KiB a callback (PK_INVALID: more in one call), and nothing in one that began with
+     * 64 KiB waiting to go out (PK_NO_MEMORY, nothing taken): then wait for drained. Data and end
+     * hooks of that direction are not called while so much waits. To a response without a body
+     * (HEAD, 204, 304) it is dropped. */
     pk_status (*emit)(struct pk_stream* s, uint32_t direction, pk_str bytes, uint32_t flags);
     pk_status (*emit_slices)(struct pk_stream* s, uint32_t direction, pk_slice_view slices,
                              uint32_t flags);
