@@ -116,15 +116,23 @@ void append_row(config::json_text& out, const plugin::listed& one) {
     out.close().close();
 }
 
+// Whoever is not root becomes nobody else, and may be looking on behalf of another machine.
+void check_user(const config::model& conf, config::diagnostics& out) {
+    if (!conf.user || find_account(*conf.user)) return;
+    const std::string what = no_such_user(*conf.user);
+    if (is_root())
+        out.error(config::code::not_choice, conf.user_at, what);
+    else
+        out.warning(config::code::not_choice, conf.user_at, what);
+}
+
 }  // namespace
 
 int validate_config(const command_line& line) {
     reading from(line);
     from.load();
     if (from.conf) engine_check(from.conf, from.plugins, from.problems);
-    if (from.conf && from.conf->user && !find_account(*from.conf->user))
-        from.problems.error(config::code::not_choice, from.conf->user_at,
-                            no_such_user(*from.conf->user));
+    if (from.conf) check_user(*from.conf, from.problems);
     if (line.json) {
         print(config::to_json(from.problems));
         return from.exit_code();
