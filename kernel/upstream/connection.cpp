@@ -1,9 +1,31 @@
 #include "kernel/upstream/connection.hpp"
 
+#include <algorithm>
+
 #include "kernel/base/check.hpp"
+#include "kernel/http/characters.hpp"
 #include "kernel/net/socket.hpp"
 
 namespace pkernel::upstream {
+
+namespace {
+
+constexpr std::int64_t seconds_most = 86'400;
+
+// Of one parameter of a Keep-Alive field; what is no number counts as 0.
+std::optional<std::int64_t> timeout_of(std::string_view parameter) noexcept {
+    const auto equals = std::min(parameter.find('='), parameter.size());
+    if (!http::same_text(http::trim_blanks(parameter.substr(0, equals)), "timeout")) return {};
+    std::int64_t seconds = 0;
+    for (const char c :
+         http::trim_blanks(parameter.substr(std::min(equals + 1, parameter.size())))) {
+        if (c < '0' || c > '9' || seconds > seconds_most) break;
+        seconds = seconds * 10 + (c - '0');
+    }
+    return std::min(seconds, seconds_most);
+}
+
+}  // namespace
 
 connection::connection(net::loop& loop, base::block_pool& blocks, const peer_key& key)
     : loop_(loop), key_(key), in_(blocks), timer_(&on_timer, this) {}
@@ -264,17 +286,15 @@ bool connection::take_head() {
     return true;
 }
 
-// "timeout=5" of the Keep-Alive field, which Node sends, less one second (behaviour F7).
+// "timeout=5" of a Keep-Alive field, which Node sends, less one second (behaviour F7).
 void connection::take_idle_hint() {
-    const pk_field* f = what_.into->headers.find(PK_FIELD_KEEP_ALIVE);
-    if (!f) return;
-    const auto value = http::to_view(f->value);
-    const auto at = value.find("timeout=");
-    if (at == std::string_view::npos) return;
-    std::int64_t seconds = 0;
-    for (std::size_t i = at + 8; i < value.size() && value[i] >= '0' && value[i] <= '9'; ++i)
-        if ((seconds = seconds * 10 + (value[i] - '0')) > 86'400) break;
-    idle_hint_ = std::chrono::seconds(seconds > 1 ? seconds - 1 : 0);
+    for (const pk_field& f : what_.into->headers) {
+        if (f.id != PK_FIELD_KEEP_ALIVE) continue;
+        auto rest = http::to_view(f.value);
+        while (!rest.empty())
+            if (const auto seconds = timeout_of(http::next_element(rest)))
+                idle_hint_ = std::chrono::seconds(*seconds > 1 ? *seconds - 1 : 0);
+    }
 }
 
 // Answers whether anything of the buffer was used.

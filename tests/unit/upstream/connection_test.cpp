@@ -142,6 +142,33 @@ BOOST_AUTO_TEST_CASE(what_came_before_the_request_left_is_not_its_answer) {
     BOOST_TEST((p.user.why.request == upstream::sent::nothing));
 }
 
+BOOST_AUTO_TEST_CASE(an_origin_says_how_long_it_keeps_a_connection_in_many_ways) {
+    const struct {
+        const char* fields;
+        long seconds;  // -1: nothing was said.
+    } cases[] = {
+        {"", -1},
+        {"Keep-Alive: max=100\r\n", -1},
+        {"Keep-Alive: xtimeout=5\r\n", -1},
+        {"Keep-Alive: timeout=5\r\n", 4},
+        {"Keep-Alive: Timeout = 5 , max=100\r\n", 4},
+        {"keep-alive: max=3\r\nKeep-Alive: timeout=5\r\n", 4},
+        {"Keep-Alive: timeout=1\r\n", 0},
+        {"Keep-Alive: timeout=0\r\n", 0},
+        {"Keep-Alive: timeout\r\n", 0},
+        {"Keep-Alive: timeout=-7\r\n", 0},
+        {"Keep-Alive: timeout=99999999999999999999\r\n", 86'399},
+    };
+    for (const auto& each : cases) {
+        pair p;
+        p.exchange("HTTP/1.1 200 OK\r\n" + std::string(each.fields) +
+                   "Content-Length: 2\r\n\r\nok");
+        const auto hint = p.conn->idle_hint();
+        BOOST_TEST(hint.has_value() == (each.seconds >= 0), each.fields);
+        if (hint) BOOST_TEST((*hint == std::chrono::seconds(each.seconds)), each.fields);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_origin_that_closes_while_idle_is_dropped) {
     pair p;
     p.exchange(response);
