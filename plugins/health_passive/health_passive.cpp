@@ -80,7 +80,7 @@ public:
         }
         if (count(words) < conf_.failures || !may_eject(u)) return;
         if (__atomic_exchange_n(words + out, 1, __ATOMIC_RELAXED) != 0) return;
-        eject(u, f, words, std::to_string(conf_.failures) + " failures in a row, the last ");
+        eject(u, f, words, count_text());
     }
 
 private:
@@ -126,6 +126,11 @@ private:
                                    std::max(conf_.cooldown_max, conf_.cooldown));
         store(words + run, 0);
         u.down(f.endpoint, time, why + name_of(f));
+    }
+
+    std::string count_text() const {
+        if (conf_.failures == 1) return "1 failure: ";
+        return std::to_string(conf_.failures) + " failures in a row, the last ";
     }
 
     static std::string name_of(const pk::attempt_facts& f) {

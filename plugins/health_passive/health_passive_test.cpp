@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(statuses_count_when_they_are_named) {
     BOOST_TEST(!named.down(0));
     named.outcome(0, PK_FAIL_NONE, 503);
     BOOST_TEST(named.down(0));
-    BOOST_TEST(named.of(0).reason == "1 failures in a row, the last status 503");
+    BOOST_TEST(named.of(0).reason == "1 failure: status 503");
     health_under_test retried(1, "failures: 1, on: [\"503\"]");
     retried.outcome(0, PK_FAIL_STATUS, 503);
     BOOST_TEST(retried.down(0));
