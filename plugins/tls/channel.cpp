@@ -228,12 +228,32 @@ pk::io channel::failed(const pk::conn& c, int error) {
     return failed(c, PK_END_PROTOCOL, what);
 }
 
+namespace {
+
+// For who begins with a request where a handshake is due: a browser, say, that was told http://.
+constexpr std::string_view https_only =
+    "HTTP/1.1 400 Bad Request\r\n"
+    "Content-Type: text/plain\r\n"
+    "Content-Length: 45\r\n"
+    "Connection: close\r\n"
+    "\r\n"
+    "This port speaks HTTPS only: ask by https://\n";
+
+bool spoke_http(int error) {
+    return error == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST;
+}
+
+}  // namespace
+
 pk::io channel::handshake(const pk::conn& c) {
     const lease l(*this, 0);
     if (!send_kept()) return broken_ ? failed(c, SSL_ERROR_SYSCALL) : pk::io::want_write;
     ERR_clear_error();
     const int done = established_ ? 1 : SSL_do_handshake(ssl_.get());
     const int error = done == 1 ? SSL_ERROR_NONE : reason(ssl_.get(), done);
+    if (c.side() == pk::side::accept && spoke_http(error)) {
+        lent_->out_size = https_only.copy(lent_->out, https_only.size());
+    }
     // They are for later connections, and leave with what this one is asked for: a packet less. Who
     // asks nothing has them after 200 ms, from the system.
     const bool only_tickets =

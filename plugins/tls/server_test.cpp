@@ -392,15 +392,31 @@ BOOST_AUTO_TEST_CASE(a_wildcards_policy_is_for_all_that_is_below_it) {
 
 BOOST_AUTO_TEST_CASE(what_is_not_a_hello_is_refused) {
     transport_under_test t(usual);
-    for (const std::string& bytes :
-         {std::string("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), std::string("HTTP/1.1 200 OK\r\n\r\n"),
-          std::string(64, '\0'), std::string("\x16\x03\x01\xff\xff", 5)}) {
+    for (const std::string& bytes : {std::string("HTTP/1.1 200 OK\r\n\r\n"), std::string(64, '\0'),
+                                     std::string("\x16\x03\x01\xff\xff", 5)}) {
         const auto c = t.open();
         BOOST_REQUIRE(::write(c->peer_fd(), bytes.data(), bytes.size()) > 0);
         BOOST_TEST(c->handshake() == PK_IO_FAILED);
         BOOST_TEST(c->failure().starts_with("TLS: "));
         BOOST_TEST(c->cause() == PK_END_PROTOCOL);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_request_without_tls_is_told_so) {
+    transport_under_test t(usual);
+    const auto c = t.open();
+    const std::string_view request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    BOOST_REQUIRE(::write(c->peer_fd(), request.data(), request.size()) > 0);
+    BOOST_TEST(c->handshake() == PK_IO_FAILED);
+    BOOST_TEST(c->failure().find("http request") != std::string::npos, c->failure());
+    char bytes[1024];
+    const auto n = ::read(c->peer_fd(), bytes, sizeof bytes);
+    BOOST_REQUIRE(n > 0);
+    const std::string_view answer(bytes, static_cast<std::size_t>(n));
+    BOOST_TEST(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"));
+    const std::string_view body = answer.substr(answer.find("\r\n\r\n") + 4);
+    BOOST_TEST(answer.find("Content-Length: " + std::to_string(body.size()) + "\r\n") !=
+               answer.npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_leaves_in_the_handshake_is_told_so) {

@@ -135,6 +135,13 @@ class Records(unittest.TestCase):
             tls.recv(1)
         self.assertTrue(tls.session.has_ticket)
 
+    def test_a_request_without_tls_is_answered(self):
+        sock = self.connect()
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: app.test\r\n\r\n")
+        answer = b"".join(iter(lambda: sock.recv(1 << 16), b""))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        self.assertTrue(answer.endswith(b"by https://\n"), answer)
+
     def test_a_large_hello_in_one_record_and_in_many(self):
         names = ["http/1.1"] + [f"{i:03}" + "x" * 250 for i in range(60)]
         for size in (1 << 14, 100):
