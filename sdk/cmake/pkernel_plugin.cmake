@@ -52,6 +52,9 @@ function(pkernel_plugin_test name)
   add_executable(plugin_${name}_test ${ARGN})
   target_link_libraries(plugin_${name}_test PRIVATE pkernel::testing)
   pkernel_plugin_standard(plugin_${name}_test)
+  if(COMMAND pkernel_quick)  # In this tree only.
+    pkernel_quick(plugin_${name}_test)
+  endif()
   target_compile_definitions(plugin_${name}_test PRIVATE
     PKERNEL_PLUGIN_UNDER_TEST="$<TARGET_FILE:plugin_${name}>")
   add_dependencies(plugin_${name}_test plugin_${name})

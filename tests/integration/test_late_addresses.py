@@ -34,6 +34,16 @@ class Late(unittest.TestCase):
         words = ["addr", "add", f"{address}/{length}", "dev", "lo"]
         private_net.ip(*words + (["nodad"] if ":" in address else []))
         self.addCleanup(private_net.ip, "addr", "del", f"{address}/{length}", "dev", "lo")
+        self.wait_route(address)
+
+    def wait_route(self, address):
+        """The system makes the route to an address of IPv6 a moment after the address."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        deadline = time.monotonic() + 5 * SLOW
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            while probe.connect_ex((address, 9)) != 0:
+                self.assertLess(time.monotonic(), deadline, "no route")
+                time.sleep(0.01)
 
     @staticmethod
     def get(host, port, path):
