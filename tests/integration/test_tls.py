@@ -293,7 +293,7 @@ class Tls(unittest.TestCase):
                     said += part
             except ConnectionResetError:
                 pass
-        self.assertNotIn(b"HTTP/", said)
+        self.assertTrue(said.startswith(b"HTTP/1.1 400 ") and said.endswith(b"by https://\n"), said)
         self.assertEqual(len(self.origin.heads), before)
 
     def test_a_silent_handshake_ends_in_time(self):
