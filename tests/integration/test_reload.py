@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import h2  # noqa: E402
 from rig.certs import Authority  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, Taken, build_dir, fd_count  # noqa: E402
-from rig.ports import free_port  # noqa: E402
+from rig.ports import free_port, refuses  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 SAY = """
 listeners:
@@ -86,24 +87,6 @@ def websocket_origin(listener):
         )
         while sock.recv(4096):
             sock.sendall(b"\x81\x02hi")
-
-
-def refuses(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 5).close()
-    except ConnectionError:
-        return True
-    return False
-
-
-def soon(holds):
-    """Whether it comes to hold: the master closes a moment after the engine has said so."""
-    deadline = time.monotonic() + 5 * SLOW
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 class Keeper:

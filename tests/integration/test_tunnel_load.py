@@ -15,8 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.pkrig import SLOW, Proxy  # noqa: E402
+from rig.ports import refuses  # noqa: E402
 from rig.proxy import build_dir  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 CONFIG = """
@@ -200,8 +202,10 @@ class Tunnels(unittest.TestCase):
         self.assertIn("reloaded in", self.proxy.reload(gone + "\n"))
         client.sendall(b"still here")
         self.assertEqual(origin.recv(100), b"still here")
+        port = self.proxy.port()
         self.proxy.signal(signal.SIGTERM)
-        self.proxy.wait_log("draining")
+        # The worker stops listening and tells its tunnels in one go.
+        self.assertTrue(soon(lambda: refuses(port)))
         client.close()
         self.assertEqual(origin.recv(100), b"")
         origin.close()

@@ -70,3 +70,12 @@ def free_port():
                 return port
         except OSError:
             lock.close()
+
+
+def refuses(port):
+    """Whether nobody listens there any more."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except ConnectionError:
+        return True
+    return False
