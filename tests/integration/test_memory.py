@@ -256,8 +256,11 @@ class Streams(Short):
         ask = b"GET /ok HTTP/1.1\r\nHost: a\r\nX-A: request=sub-hoard:/ok?size=300000\r\n\r\n"
         sock = self.connect()
         for _ in range(900):
-            sock.sendall(ask)
-            reply = sock.recv(4000)
+            try:
+                sock.sendall(ask)
+                reply = sock.recv(4000)
+            except ConnectionError:
+                reply = b""  # It was shed.
             if b" 200 " not in reply or b"Connection: close" in reply:
                 sock = self.connect()
             if self.said("the largest requests are ended"):
@@ -289,7 +292,7 @@ class Uploads(Short):
 
     def test_within_a_configured_limit(self):
         self.start("48MiB")
-        self.crowd(48 * MIB + 16 * MIB)  # And the master.
+        self.crowd(48 * MIB + 20 * MIB)  # And the master, and counters where coverage is measured.
         self.assertGreater(self.words().get("memory_shed", 0), 0)
 
     def test_without_a_tight_limit_each_holds_256_kib_at_most(self):
