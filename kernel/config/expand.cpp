@@ -48,6 +48,7 @@ position expansion::place(std::size_t offset, std::size_t size) const {
     if (at.length == 0 || characters(line) != line.size() || at.column == 0) return at;
     const std::size_t quote = at.length == scalar_.text.size() ? 0 : 1;
     if (at.length != scalar_.text.size() + 2 * quote) return at;
+    if (at.column - 1 + quote > line.size()) return at;  // Lines that end in CR alone.
     if (line.substr(at.column - 1 + quote).substr(0, scalar_.text.size()) != scalar_.text)
         return at;
     at.column += static_cast<std::uint32_t>(quote + offset);

@@ -173,4 +173,14 @@ BOOST_AUTO_TEST_CASE(the_same_content_has_the_same_identity) {
     BOOST_TEST((a->identity != c->identity));
 }
 
+// libfyaml counts them as ends of lines, the texts of errors do not: there is no such line.
+BOOST_AUTO_TEST_CASE(an_expansion_behind_lone_carriage_returns_has_its_error) {
+    testing::fake_plugins plugins;
+    testing::fake_outside outside;
+    outside.files["/conf/a.yaml"] = "\r\r\rlisteners: [ { address: \":${env:NOT_SET}\" } ]\n";
+    diagnostics out;
+    BOOST_TEST(load("a.yaml", plugins, outside, out) == nullptr);
+    BOOST_TEST(to_text(out, false).find("'NOT_SET' is not set") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_SUITE_END()
