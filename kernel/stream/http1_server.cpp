@@ -308,6 +308,7 @@ void http1_server::read_expired() {
         case reading::head:
             if (!stream_) return close(false);  // It never said a word.
             keep_ = false;
+            if (in_.view().starts_with("HEAD ")) stream_->answers_head();
             phase_ = phase::waiting;
             timing_ = reading::none;
             return stream_->request_failed(408, {PK_END_TIMEOUT, "request_head_timeout"});

@@ -125,8 +125,9 @@ std::vector<std::string> requests(std::string_view text, bool strict) {
         std::size_t used = 0;
         const auto result = parse_request(text, 0, {}, head, &used, fault);
         FUZZ_CHECK(!strict || result != parse_result::bad);
-        out.emplace_back(head.method);  // One that was not whole may have been answered, too.
-        if (result != parse_result::complete) return out;
+        // One that was not whole may have been answered, too, before its method was known.
+        if (result != parse_result::complete) return out.emplace_back(), out;
+        out.emplace_back(head.method);
         framing f;
         const bool framed = request_framing(head, f, fault);
         FUZZ_CHECK(!strict || framed);
