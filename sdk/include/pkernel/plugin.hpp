@@ -35,7 +35,7 @@
 #define PKERNEL_ENTRY pk_plugin_entry
 #define PKERNEL_NOTE(name, version, ...)                                 \
     [[gnu::section(".note.pkernel"), gnu::used, gnu::retain]] alignas(4) \
-        const constinit pk::detail::note_section pkernel_note =          \
+        const constinit pk_note_section pkernel_note =                   \
             pk::detail::make_note<__VA_ARGS__>(name, version);
 #endif
 

@@ -16,15 +16,8 @@
 
 namespace pk::detail {
 
-struct note_section {
-    std::uint32_t owner_size = sizeof PKERNEL_NOTE_OWNER;
-    std::uint32_t size = sizeof(pk_note);
-    std::uint32_t type = PKERNEL_NOTE_TYPE;
-    char owner[8] = PKERNEL_NOTE_OWNER;
-    pk_note note{};
-};
 static_assert(sizeof PKERNEL_NOTE_OWNER == 8 && sizeof(pk_note) % 4 == 0);
-static_assert(offsetof(note_section, note) == 20);
+static_assert(offsetof(pk_note_section, note) == 20);
 
 template <std::size_t N>
 consteval void copy(char (&to)[N], std::string_view from) {
@@ -56,8 +49,9 @@ consteval std::size_t put_needs(pk_note& note, std::size_t at) {
 }
 
 template <class... Factories>
-consteval note_section make_note(std::string_view name, std::string_view version) {
-    note_section section;
+consteval pk_note_section make_note(std::string_view name, std::string_view version) {
+    pk_note_section section{
+        sizeof PKERNEL_NOTE_OWNER, sizeof(pk_note), PKERNEL_NOTE_TYPE, PKERNEL_NOTE_OWNER, {}};
     pk_note& note = section.note;
     note.magic = PKERNEL_NOTE_MAGIC;
     note.size = sizeof note;
