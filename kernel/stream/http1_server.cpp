@@ -175,6 +175,7 @@ bool http1_server::take_head() {
         http::parse_request(in_.view(), seen_, listener().head_limits, stream_->head, &used, fault);
     if (r == http::parse_result::need_more) {
         stream_->head.headers.clear();
+        if (in_.view().starts_with("HEAD ")) stream_->answers_head();
         seen_ = in_.size();
         if (timing_ != reading::head) time_reading(reading::head, listener().conf->timeouts.head);
         return false;
@@ -308,7 +309,6 @@ void http1_server::read_expired() {
         case reading::head:
             if (!stream_) return close(false);  // It never said a word.
             keep_ = false;
-            if (in_.view().starts_with("HEAD ")) stream_->answers_head();
             phase_ = phase::waiting;
             timing_ = reading::none;
             return stream_->request_failed(408, {PK_END_TIMEOUT, "request_head_timeout"});

@@ -189,7 +189,7 @@ void stream::claim_fields() {
 }
 
 void stream::refuse(const http::parse_fault& fault, std::uint32_t cause) {
-    head_method_ = head.method == "HEAD";  // Read before what is wrong: its answer has no body.
+    if (head.method == "HEAD") answers_head();  // Read before what is wrong.
     local_error(fault.status, {cause, fault.cause}, "http_request_error");
 }
 

@@ -67,7 +67,7 @@ public:
     void begin(bool expects);
     // Refuses before there is a route: malformed, timed out... The answer passes no filter.
     void refuse(const http::parse_fault& fault, std::uint32_t cause);
-    // Of a head that never became whole: that its answer has no body.
+    // Its head may never become whole, but its method is known: an answer has no body.
     void answers_head() noexcept { head_method_ = true; }
     void request_data(base::slice data);
     void request_end();
