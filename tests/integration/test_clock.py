@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.pkrig import SLOW, Full, Origin, Proxy, Refusing  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 # Within it a test opens hundreds of connections, also in a slow build.
@@ -91,10 +92,7 @@ class Signals(Running):
         self.assertEqual([self.status(sock) for sock in asked], [200] * 50)
 
     def until(self, condition, what):
-        deadline = time.monotonic() + 5 * SLOW
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, what)
-            time.sleep(0.005)
+        self.assertTrue(soon(condition), what)
 
 
 @unittest.skipIf(skips("test_clock.wall_clock"), "see sanitizers_skip.txt")
@@ -205,10 +203,8 @@ class Late(Running):
             self.assertTrue(0.7 < time.monotonic() - begin < 0.8 + 0.5 * SLOW)
 
     def until_served(self):
-        deadline = time.monotonic() + 1 * SLOW
-        while self.get("/ok") != 200:
-            self.assertLess(time.monotonic(), deadline, "not served within a second")
-            time.sleep(0.01)
+        served = soon(lambda: self.get("/ok") == 200, within=1)
+        self.assertTrue(served, "not served within a second")
 
 
 if __name__ == "__main__":

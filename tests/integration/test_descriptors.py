@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.pkrig import SLOW, Origin, Proxy, cpu_seconds, pipe_fds  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -56,10 +57,7 @@ class Many(unittest.TestCase):
         return int(data.split()[1])
 
     def until(self, condition, what, seconds=5):
-        deadline = time.monotonic() + seconds * SLOW
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, what)
-            time.sleep(0.005)
+        self.assertTrue(soon(condition, seconds), what)
 
 
 class Limit(Many):

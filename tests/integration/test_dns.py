@@ -25,6 +25,7 @@ from rig.dns_liar import (
     silent,
 )  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, Refusing  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -69,10 +70,7 @@ class Dns(unittest.TestCase):
         self.assertEqual(self.status(proxy), 200)
 
     def until(self, what, within, why):
-        deadline = time.monotonic() + within * SLOW
-        while not what():
-            self.assertLess(time.monotonic(), deadline, f"not within {within} s: {why}")
-            time.sleep(0.01)
+        self.assertTrue(soon(what, within), f"not within {within} s: {why}")
 
 
 class Changes(Dns):

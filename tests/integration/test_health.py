@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig.certs import Authority  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, Refusing  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -103,11 +104,8 @@ class Health(unittest.TestCase):
         reply.body = reply.read()
         return reply.status, reply, time.monotonic() - start
 
-    def until(self, what, wait=5, pause=0.01):
-        deadline = time.monotonic() + wait * SLOW
-        while not what():
-            self.assertLess(time.monotonic(), deadline, "not in time")
-            time.sleep(pause)
+    def until(self, what, wait=5):
+        self.assertTrue(soon(what, wait), "not in time")
 
     def records(self):
         """What was logged; ends the proxy."""

@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import private_net  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, run_to_exit  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -39,11 +40,8 @@ class Late(unittest.TestCase):
     def wait_route(self, address):
         """The system makes the route to an address of IPv6 a moment after the address."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        deadline = time.monotonic() + 5 * SLOW
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            while probe.connect_ex((address, 9)) != 0:
-                self.assertLess(time.monotonic(), deadline, "no route")
-                time.sleep(0.01)
+            self.assertTrue(soon(lambda: probe.connect_ex((address, 9)) == 0), "no route")
 
     @staticmethod
     def get(host, port, path):

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import dns_liar, private_net  # noqa: E402
 from rig.dns_liar import good, nxdomain, silent  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, run_to_exit  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -54,10 +55,8 @@ class LateNames(unittest.TestCase):
         self.addCleanup(self.liar.__exit__)
 
     def until_served(self, proxy, within):
-        deadline = time.monotonic() + within * SLOW
-        while status(proxy) != 200:
-            self.assertLess(time.monotonic(), deadline, f"not served within {within} s")
-            time.sleep(0.02)
+        served = soon(lambda: status(proxy) == 200, within)
+        self.assertTrue(served, f"not served within {within} s")
 
     def test_a_name_that_does_not_exist_yet(self):
         """F45: it starts, says what it misses, answers 503, and serves when the name comes."""

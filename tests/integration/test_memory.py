@@ -16,6 +16,7 @@ from rig import h2, procs  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, run_to_exit  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
 from rig.stage import with_test_plugins  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 CONFIG = """
 limits: {{ memory: {memory} }}
@@ -66,10 +67,8 @@ class Short(unittest.TestCase):
         return sock
 
     def until(self, condition, what, seconds=10):
-        deadline = time.monotonic() + seconds * SLOW
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, f"{what}\n{self.proxy.log}")
-            time.sleep(0.01)
+        came = soon(condition, seconds)
+        self.assertTrue(came, f"{what}\n{self.proxy.log}")
 
     def answers(self):
         """A new client is served as ever: kept alive, too."""

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import loss_client, pkrig  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, Refusing, Taken, run_to_exit  # noqa: E402
 from rig.proxy import command  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 RESPOND = """
 listeners:
@@ -662,10 +663,7 @@ class Outlets(unittest.TestCase):
                 self.assertTrue(ask(0, sock=sock)[1].startswith(b"HTTP/1.1 " + status))
 
     def until(self, condition, what):
-        deadline = time.monotonic() + 5 * SLOW
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, what)
-            time.sleep(0.005)
+        self.assertTrue(soon(condition), what)
 
 
 class Crash(unittest.TestCase):

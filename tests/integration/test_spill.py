@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import unittest
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from rig.pkrig import SLOW, Proxy  # noqa: E402
 from rig.sanitized import skips  # noqa: E402
 from rig.served import ThreadServer  # noqa: E402
 from rig.stage import with_test_plugins  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 CONFIG = """
 {top}
@@ -196,10 +196,8 @@ class Spill(unittest.TestCase):
         return count
 
     def until(self, condition, what):
-        deadline = time.monotonic() + 20 * SLOW
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, f"{what}\n{self.proxy.log}")
-            time.sleep(0.01)
+        came = soon(condition, within=20)
+        self.assertTrue(came, f"{what}\n{self.proxy.log}")
 
     def records(self):
         self.proxy.finish()

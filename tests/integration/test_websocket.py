@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import certs  # noqa: E402
 from rig.pkrig import SLOW, NodeApp, Proxy  # noqa: E402
+from rig.waiting import soon  # noqa: E402
 
 sys.path.append("/usr/lib/python3/dist-packages")  # Where Debian's is, whichever python this is.
 try:
@@ -193,10 +194,7 @@ class Echo(unittest.TestCase):
         self.assertEqual(self.proxy.wait_exit(), 0)
 
     def wait_for(self, condition):
-        deadline = time.monotonic() + 5 * SLOW
-        while not condition():
-            self.assertLess(time.monotonic(), deadline, "it did not come about")
-            time.sleep(0.01)
+        self.assertTrue(soon(condition), "it did not come about")
 
 
 def node_has_ws():
