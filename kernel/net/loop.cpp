@@ -21,6 +21,10 @@ constexpr int events_per_turn_max = 256;
 // A wait that took longer and found something may have been stopped between finding it and now.
 constexpr nanoseconds sure_for = std::chrono::milliseconds(100);
 
+// A turn that took longer was stopped in its middle (SIGSTOP, a machine that was paused), or held
+// by a plugin: `now` was that old to all that it did last.
+constexpr nanoseconds held_for = std::chrono::seconds(1);
+
 // A wait that was shorter found something ready.
 constexpr nanoseconds slept_least = std::chrono::microseconds(20);
 
@@ -161,15 +165,23 @@ void loop::run_once() {
     bury();
 }
 
+// What a turn armed when it went on after a stop would be due at once: a stop's time counts for no
+// deadline. Of turns that are all so long, one in two counts, so that every deadline comes.
+void loop::forgive(nanoseconds turn) noexcept {
+    forgave_ = turn >= held_for && !forgave_;
+    if (forgave_) timers_.hold(turn);
+}
+
 // False when events may be waiting still: there were too many, a signal came first, or this process
 // was stopped in between.
 bool loop::wait_and_dispatch() {
+    const instant waits_from = monotonic_now();
+    forgive(waits_from - now_);
     int timeout_ms = -1;
-    if (const nanoseconds gap = timers_.until_next(now_); gap.count() >= 0)
+    if (const nanoseconds gap = timers_.until_next(waits_from); gap.count() >= 0)
         timeout_ms = static_cast<int>((gap.count() + 999'999) / 1'000'000);
     if (!deferred_.empty()) timeout_ms = 0;
     epoll_event events[events_per_turn_max];
-    const instant waits_from = monotonic_now();
     const int n = ::epoll_wait(epoll_, events, events_per_turn_max, timeout_ms);
     const instant before = std::exchange(now_, monotonic_now());
     const nanoseconds waited = now_ - waits_from;

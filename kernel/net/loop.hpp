@@ -109,7 +109,8 @@ public:
 
     // Runs until stop. Each turn: events, bells, timers, deferred work, then the retired are
     // destroyed. While more events wait than a turn takes, timers wait too, for so many turns at
-    // most: what arrived in time is not timed out because this process was stopped or busy.
+    // most: what arrived in time is not timed out because this process was stopped or busy. Nor is
+    // what a turn began that was stopped in its middle.
     static constexpr std::uint32_t crowded_turns_max = 64;
     void run();
     void stop() noexcept { stopping_ = true; }
@@ -138,11 +139,13 @@ private:
     void wake() noexcept;  // [any]
     void answer_bells();
     bool wait_and_dispatch();
+    void forgive(nanoseconds turn) noexcept;
     void run_deferred();
     void bury();
 
     int epoll_;
     bool stopping_ = false;
+    bool forgave_ = false;
     std::uint32_t crowded_turns_ = 0;
     instant now_;
     instant ready_since_{};

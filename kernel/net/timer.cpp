@@ -1,12 +1,13 @@
 #include "kernel/net/timer.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace pkernel::net {
 
 void timer::arm(timer_wheel& wheel, instant deadline) noexcept {
-    deadline_ = deadline;
-    if (wheel_ && timer_wheel::ticks_up(deadline) >= slot_tick_) return;
+    deadline_ = deadline - wheel.held_;
+    if (wheel_ && timer_wheel::ticks_up(deadline_) >= slot_tick_) return;
     cancel();
     wheel_ = &wheel;
     wheel.insert(*this);
@@ -68,9 +69,9 @@ void timer_wheel::empty_slot(int level, std::uint64_t index) {
 }
 
 void timer_wheel::advance(instant now) {
-    const std::uint64_t target = ticks_of(now);
+    const std::uint64_t target = ticks_of(now - held_);
     while (tick_ < target) {
-        const nanoseconds gap = until_next(instant(tick_ << tick_shift));
+        const nanoseconds gap = until_next(instant(tick_ << tick_shift) + held_);
         if (gap.count() < 0) {
             tick_ = target;
             return;
@@ -104,8 +105,8 @@ nanoseconds timer_wheel::until_next(instant now) const noexcept {
         if (at < best) best = at;
     }
     if (best == UINT64_MAX) return nanoseconds(-1);
-    const auto due = static_cast<std::int64_t>(best << tick_shift);
-    return nanoseconds(due > now.count() ? due - now.count() : 0);
+    const instant due = instant(best << tick_shift) + held_;
+    return std::max(due - now, nanoseconds(0));
 }
 
 }  // namespace pkernel::net

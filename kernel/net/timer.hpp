@@ -32,14 +32,13 @@ public:
     void arm(timer_wheel& wheel, instant deadline) noexcept;
     void cancel() noexcept;
     bool armed() const noexcept { return wheel_ != nullptr; }
-    instant deadline() const noexcept { return deadline_; }
 
 private:
     friend class timer_wheel;
     callback fire_;
     void* owner_;
     timer_wheel* wheel_ = nullptr;
-    instant deadline_{};
+    instant deadline_{};  // On the wheel's clock.
     std::uint64_t slot_tick_ =
         0;  // When the slot it stands in is looked at; never after its deadline.
     std::uint16_t slot_ = 0;
@@ -51,6 +50,9 @@ public:
 
     // Fires all that is due at `now`.
     void advance(instant now);
+
+    // That much of the time counts for no deadline: all that is armed is due that much later.
+    void hold(nanoseconds gap) noexcept { held_ += gap; }
 
     // How long until advance has something to do; negative: nothing is armed.
     nanoseconds until_next(instant now) const noexcept;
@@ -74,6 +76,7 @@ private:
     void empty_slot(int level, std::uint64_t index);
 
     std::uint64_t tick_;  // The last one handled.
+    nanoseconds held_{};  // What its clock is behind the loop's.
     std::size_t size_ = 0;
     std::uint64_t occupied_[levels] = {};
     base::list<timer, timer_wheel> slot_[levels][slots];

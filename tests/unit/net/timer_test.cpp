@@ -42,6 +42,27 @@ BOOST_AUTO_TEST_CASE(fires_at_its_deadline_and_once) {
     BOOST_TEST(wheel.until_next(10s).count() < 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_held_counts_for_no_deadline) {
+    timer_wheel wheel(1s);
+    recorded before(wheel), long_before(wheel), after(wheel);
+    before.arm(1s + 50ms);
+    long_before.arm(100s);
+    wheel.hold(7s);
+    BOOST_TEST((wheel.until_next(8s) > 40ms && wheel.until_next(8s) <= 52ms));
+    after.arm(8s + 20ms);
+    wheel.advance(8s + 19ms);
+    BOOST_TEST(after.fired == 0);
+    wheel.advance(8s + 22ms);
+    BOOST_TEST(after.fired == 1);
+    BOOST_TEST(before.fired == 0);
+    wheel.advance(8s + 52ms);
+    BOOST_TEST(before.fired == 1);
+    wheel.advance(106s);
+    BOOST_TEST(long_before.fired == 0);
+    wheel.advance(107s + 200ms);
+    BOOST_TEST(long_before.fired == 1);
+}
+
 BOOST_AUTO_TEST_CASE(moved_later_fires_at_the_later_time_only) {
     timer_wheel wheel(0s);
     recorded r(wheel);
