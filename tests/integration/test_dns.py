@@ -88,23 +88,21 @@ class Changes(Dns):
         one, two = self.origins("127.0.0.2", "127.0.0.3")
         self.liar.zone["app.test"] = good("127.0.0.2")
         with Proxy(self.config(one.port), workers=2) as proxy:
-            plan = loss_client.Plan(port=proxy.port(), seconds=6, rate=400)
-            results = []
-            load = threading.Thread(target=lambda: results.append(loss_client.run(plan)))
-            load.start()
-            time.sleep(1)
-            self.assertEqual(two.counts["/ok"], 0)
-            self.liar.zone["app.test"] = good("127.0.0.3")
-            self.until(lambda: two.counts["/ok"] > 0, NEW, "the new address is used")
-            proxy.wait_log(r"upstream 'app' has 1 endpoint; new: 127.0.0.3:\d+; gone: 127.0.0.2:")
-            time.sleep(0.2)
-            then = one.counts["/ok"]
-            self.liar.zone["app.test"] = good("127.0.0.3", "127.0.0.2")
-            self.until(lambda: one.counts["/ok"] > then, NEW, "both are used")
-            self.liar.zone["app.test"] = good("127.0.0.2")
-            load.join()
-            self.assertEqual(results[0]["lost"], 0, results[0])
-            self.assertGreater(results[0]["sent"], 1500)
+            plan = loss_client.Plan(port=proxy.port(), seconds=300, rate=400)
+            with loss_client.Background(plan) as load:
+                self.assertTrue(load.sends(400))
+                self.assertEqual(two.counts["/ok"], 0)
+                self.liar.zone["app.test"] = good("127.0.0.3")
+                self.until(lambda: two.counts["/ok"] > 0, NEW, "the new address is used")
+                gone = r"upstream 'app' has 1 endpoint; new: 127.0.0.3:\d+; gone: 127.0.0.2:"
+                proxy.wait_log(gone)
+                self.assertTrue(load.sends(80))
+                then = one.counts["/ok"]
+                self.liar.zone["app.test"] = good("127.0.0.3", "127.0.0.2")
+                self.until(lambda: one.counts["/ok"] > then, NEW, "both are used")
+                self.liar.zone["app.test"] = good("127.0.0.2")
+                self.assertTrue(load.sends(400))
+            self.assertEqual(load.result["lost"], 0, load.result)
 
     def test_what_runs_at_an_address_that_goes_is_finished(self):
         one, two = self.origins("127.0.0.2", "127.0.0.3")

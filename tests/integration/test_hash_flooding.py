@@ -72,7 +72,8 @@ class Flooding(unittest.TestCase):
 
     def compare(self, plain, hostile):
         plain, hostile = (min(self.cost(request) for _ in range(3)) for request in (plain, hostile))
-        self.assertLess(hostile, 2 * plain + 0.05, f"{hostile:.2f} s, {plain:.2f} s without")
+        # Collisions that count would cost tens of times as much; a sanitizer makes every byte that is looked at dear.
+        self.assertLess(hostile, 4 * plain + 0.05, f"{hostile:.2f} s, {plain:.2f} s without")
 
     def test_field_names(self):
         def request(names):

@@ -43,21 +43,16 @@ class UnderLoad(unittest.TestCase):
                 sockets = WebSockets(proxy.port(), 200)
                 download = Download(proxy.port())
                 stream = Http2(proxy.port())
-                plan = loss_client.Plan(port=proxy.port(), seconds=rounds * 0.12 + 2, rate=400)
-                results = []
-                load = threading.Thread(target=lambda: results.append(loss_client.run(plan)))
-                load.start()
+                plan = loss_client.Plan(port=proxy.port(), seconds=300, rate=400)
                 used, took = [], []
-                for i in range(rounds):
-                    line = proxy.reload(config(2 + i % 3))
-                    self.assertIn("reloaded in", line)
-                    took.append(int(line.split("reloaded in ")[1].split()[0]))
-                    used.append((rss_bytes(proxy.pid), fd_count(proxy.pid)))
-                    time.sleep(0.1)
-                load.join()
-                lost = {k: v for k, v in results[0].items() if k not in ("sent", "by_method")}
-                self.assertEqual(results[0]["lost"], 0, lost)
-                self.assertGreater(results[0]["sent"], 100 * rounds * 0.12)
+                with loss_client.Background(plan) as load:
+                    for i in range(rounds):
+                        line = proxy.reload(config(2 + i % 3))
+                        self.assertIn("reloaded in", line)
+                        took.append(int(line.split("reloaded in ")[1].split()[0]))
+                        used.append((rss_bytes(proxy.pid), fd_count(proxy.pid)))
+                        self.assertTrue(load.sends(40))
+                self.assertEqual(load.result["lost"], 0, load.result)
                 self.assertEqual(download.finish(), Download.right)
                 self.assertGreater(stream.finish(), rounds)
                 messages = sockets.finish()
@@ -68,7 +63,7 @@ class UnderLoad(unittest.TestCase):
                 self.assertLessEqual(late[1], early[1] + 16, used)
                 print(f"reloads took {sorted(took)} ms; memory {early[0]} then {late[0]}")
                 print(
-                    f"{results[0]['sent']} requests, {messages} messages on 200 WebSockets, 0 lost"
+                    f"{load.result['sent']} requests, {messages} messages on 200 WebSockets, 0 lost"
                 )
 
     def test_many_routes_are_swapped_quickly(self):  # F24

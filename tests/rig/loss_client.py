@@ -8,11 +8,13 @@ import argparse
 import asyncio
 import hashlib
 import json
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
 
 from . import http1
+from .waiting import soon
 
 KINDS = (
     "ok",
@@ -116,6 +118,7 @@ class Load:
         self.plan, self.counts, self.by_method = plan, Counter(), Counter()
         self.sent, self.slowest, self.spent, self.first_losses = 0, 0.0, 0.0, []
         self.posted, self.lost_posts = [], []
+        self._stopped = False
 
     async def run(self):
         start = time.monotonic()
@@ -128,12 +131,16 @@ class Load:
 
     def stop(self):
         """From any thread: no further request is begun."""
-        self._end = 0
+        self._stopped = True
 
     async def _client(self, keep, number):
         link, due = Link(self.plan), time.monotonic()
         try:
-            while time.monotonic() < self._end and self.sent < (self.plan.requests or 1 << 62):
+            while (
+                not self._stopped
+                and time.monotonic() < self._end
+                and self.sent < (self.plan.requests or 1 << 62)
+            ):
                 await self._one(link, keep)
                 due = max(due + self._gap, time.monotonic() - 1)
                 await asyncio.sleep(max(0, due - time.monotonic()))
@@ -193,6 +200,30 @@ class Load:
             "per_second": round(self.sent / took, 1),
             "first_losses": self.first_losses,
         }
+
+
+class Background:
+    """Plays the plan in a thread of its own while the block runs; `result` is there when it has ended."""
+
+    def __init__(self, plan):
+        self.load, self.result = Load(plan), None
+        self._thread = threading.Thread(target=self._play)
+
+    def _play(self):
+        self.result = asyncio.run(self.load.run())
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.load.stop()
+        self._thread.join()
+
+    def sends(self, more, within=10):
+        """Waits: whether so many more requests have been sent in that many seconds."""
+        enough = self.load.sent + more
+        return soon(lambda: self.load.sent >= enough, within)
 
 
 def run(plan):
