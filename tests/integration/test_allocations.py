@@ -171,11 +171,16 @@ routes: [ { match: { path: / }, forward: app } ]
         self.played = True
 
     def test_what_is_there_when_the_origin_pauses_is_passed_on(self):
-        self.played = False
         port = self.listening.getsockname()[1]
-        got = Counter(self.dir.name).run(self.CONFIG % port, self.play, splice_pause=500)
-        self.assertTrue(self.played)
-        self.assertEqual(int(got["gathered"]), 1)  # Once it was slow, never again in this body.
+        # It gathers once it has seen so much at once, which a busy machine may not show: that is played again.
+        for _ in range(5):
+            self.played = False
+            got = Counter(self.dir.name).run(self.CONFIG % port, self.play, splice_pause=500)
+            self.assertTrue(self.played)
+            gathered = int(got["gathered"])
+            if gathered > 0:
+                break
+        self.assertEqual(gathered, 1)  # Once it was slow, never again in this body.
 
 
 if __name__ == "__main__":
