@@ -115,6 +115,7 @@ pk_status host_calls::transform(pk_stream* h, std::uint32_t direction, std::int6
     s.sides[direction].transforms = true;
     o.ensure_stage(s, static_cast<int>(direction));
     if (direction == PK_REQUEST) {
+        o.announce_request(s, length);
         o.request.content_length = length;
         o.set_framing_field(o.head.headers, length);
         o.request.flags |= PK_REQUEST_HAS_BODY;

@@ -135,7 +135,26 @@ bool stream::passes_by(const lane& l) const noexcept {
 }
 
 void stream::request_sink(base::slice data) {
+    if (announcer_ && !as_announced(data.size())) return;
     if (forwarding_) forward_.request_data(std::move(data));
+}
+
+void stream::announce_request(slot& by, std::int64_t length) noexcept {
+    announcer_ = length < 0 ? nullptr : &by;
+    announced_left_ = length < 0 ? 0 : static_cast<std::uint64_t>(length);
+}
+
+// Whether a body that a filter emits keeps to the length that it gave. One that does not never
+// leaves as such: the origin would take what is too much for another request, and the next request
+// on the connection for what is missing.
+bool stream::as_announced(std::uint64_t more) {
+    if (more <= announced_left_) {
+        announced_left_ -= more;
+        return true;
+    }
+    plugin_failed(*std::exchange(announcer_, nullptr),
+                  "emitted more than the length that it gave the request");
+    return false;
 }
 
 void stream::pump(lane& l) {
@@ -354,14 +373,14 @@ void stream::deliver_tail(lane& l) {
             request_sink(l.tail.pop());
         else
             from_->send_data(l.tail.pop());
-        if (ended_) return;
+        if (ended_ || (l.direction == PK_REQUEST && request_closed_)) return;
     }
     if (!l.tail_end) return;
     l.end_delivered = true;
-    if (l.direction == PK_REQUEST)
-        forward_.request_end();
-    else
-        from_->send_end(response_trailers);
+    if (l.direction == PK_RESPONSE) return from_->send_end(response_trailers);
+    if (announcer_ && announced_left_ > 0)
+        return plugin_failed(*announcer_, "emitted less than the length that it gave the request");
+    forward_.request_end();
 }
 
 // What waits to go out after this handle. What a filter there has asked to collect does not: it

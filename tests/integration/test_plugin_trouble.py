@@ -200,6 +200,17 @@ class Trouble(unittest.TestCase):
         after = self.ask("none")
         self.assertIn(after and after.body, (None, b"ok"))
 
+    def test_a_filter_that_emits_another_length_than_it_gave_reaches_no_next_request(self):
+        for what in ("request-emit-more", "request-emit-less"):
+            for body in (b"", b"0123456789"):
+                with self.subTest(what, body=body):
+                    self.setUp()
+                    self.fails(what, "/echo", body, kept=False)
+                    self.setUp()
+                    self.assertEqual(self.ask("none", "/echo", b"whole").body, b"whole")
+        self.setUp()
+        self.assertEqual(self.ask("request-emit-just", "/echo", b"0123456789").body, b"ok")
+
     def test_a_second_answer_is_refused(self):
         reply = self.ask("handler-twice", "/handler")
         if reply is not None and reply.complete:

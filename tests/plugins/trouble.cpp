@@ -29,6 +29,16 @@ pk::verdict throws(std::string_view what) {
     throw std::runtime_error("trouble that was asked for");
 }
 
+// Gives the request a body of two bytes, and emits as many, more or fewer.
+pk::verdict emits(pk::stream& s, std::string_view what) {
+    constexpr auto in = pk::direction::request;
+    const std::string_view body = what == "request-emit-more"   ? "okGET /smuggled HTTP/1.1\r\n\r\n"
+                                  : what == "request-emit-less" ? "o"
+                                                                : "ok";
+    if (s.transform(in, 2) != PK_OK) return s.reset(PK_END_REFUSED);
+    return s.emit(in, body) == PK_OK ? pk::next : s.reset(PK_END_REFUSED);
+}
+
 class trouble_filter {
 public:
     pk::verdict on_request(pk::stream& s) const {
@@ -40,6 +50,7 @@ public:
         if (what == "request-reply") return s.reply(403, "refused by a filter");
         if (what == "request-collect") return s.collect(pk::direction::request, little);
         if (what == "request-wait") return pk::wait;
+        if (what.starts_with("request-emit")) return emits(s, what);
         return pk::next;
     }
 
