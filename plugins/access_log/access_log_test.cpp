@@ -321,20 +321,35 @@ BOOST_AUTO_TEST_CASE(a_full_disk_is_counted_and_said_once_a_minute) {
     BOOST_TEST(log.host().lines.size() == 2u);
 }
 
+// Another file for standard output, while it lives.
+class other_stdout {
+public:
+    explicit other_stdout(int fd) {
+        std::fflush(stdout);
+        ::dup2(fd, 1);
+    }
+    ~other_stdout() {
+        ::dup2(before_, 1);
+        ::close(before_);
+    }
+
+private:
+    const int before_ = ::dup(1);
+};
+
 BOOST_AUTO_TEST_CASE(writes_to_standard_output) {
     int ends[2];
     BOOST_REQUIRE(::pipe(ends) == 0);
-    std::fflush(stdout);
-    const int before = ::dup(1);
-    ::dup2(ends[1], 1);
+    int flags = 0;
     {
-        log_under_test log("");
-        log.record({});
-        log.tick();
+        const other_stdout out(ends[1]);
+        {
+            log_under_test log("");
+            log.record({});
+            log.tick();
+        }
+        flags = ::fcntl(1, F_GETFL);
     }
-    const int flags = ::fcntl(1, F_GETFL);
-    ::dup2(before, 1);
-    ::close(before);
     ::close(ends[1]);
     char text[8192];
     const ssize_t n = ::read(ends[0], text, sizeof text);
@@ -342,6 +357,28 @@ BOOST_AUTO_TEST_CASE(writes_to_standard_output) {
     BOOST_REQUIRE(n > 0);
     parsed(lines_of(std::string(text, static_cast<std::size_t>(n))).at(0));
     BOOST_TEST((flags & O_NONBLOCK) == 0);  // Others who have the stream notice nothing.
+}
+
+// As `pkernel >file 2>&1` has it: no O_APPEND, and the process's own log goes there, too.
+BOOST_AUTO_TEST_CASE(a_file_on_standard_output_is_shared_with_who_else_writes_there) {
+    const folder tmp;
+    const std::string path = tmp.file();
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    BOOST_REQUIRE(file >= 0);
+    {
+        const other_stdout out(file);
+        log_under_test log("");
+        BOOST_TEST(::write(1, "before\n", 7) == 7);
+        log.record({});
+        log.tick();
+        BOOST_TEST(::write(1, "after\n", 6) == 6);
+    }
+    ::close(file);
+    const auto lines = lines_of(read(path));
+    BOOST_REQUIRE(lines.size() == 3u);
+    BOOST_TEST(lines[0] == "before");
+    parsed(lines[1]);
+    BOOST_TEST(lines[2] == "after");
 }
 
 BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_opened_refuses_the_config) {

@@ -85,9 +85,12 @@ private:
         // Our own description of a standard stream: O_NONBLOCK on the shared one would surprise
         // everybody else who has it.
         const bool out = path_ == "/dev/stdout", err = path_ == "/dev/stderr";
-        // A socket cannot be opened again; each send says for itself that it must not block.
+        // A socket cannot be opened again; each send says for itself that it must not block. A file
+        // must not be: whoever else writes to it does so at a place of his own then, over our
+        // lines, and it may be one that only root may open.
         struct stat stream {};
-        if ((out || err) && ::fstat(out ? 1 : 2, &stream) == 0 && S_ISSOCK(stream.st_mode))
+        if ((out || err) && ::fstat(out ? 1 : 2, &stream) == 0 &&
+            (S_ISSOCK(stream.st_mode) || S_ISREG(stream.st_mode)))
             return ::fcntl(out ? 1 : 2, F_DUPFD_CLOEXEC, 3);
         const std::string name = out ? "/proc/self/fd/1" : err ? "/proc/self/fd/2" : path_;
         struct stat info {};
