@@ -14,7 +14,9 @@
 #include "kernel/config/text.hpp"
 #include "kernel/runtime/commands.hpp"
 #include "kernel/runtime/engine.hpp"
+#include "kernel/runtime/engine_user.hpp"
 #include "kernel/runtime/loading.hpp"
+#include "kernel/runtime/log.hpp"
 #include "kernel/runtime/privileges.hpp"
 #include "kernel/runtime/report.hpp"
 
@@ -126,10 +128,32 @@ void check_user(const config::model& conf, config::diagnostics& out) {
         out.warning(config::code::not_choice, conf.user_at, what);
 }
 
+// Becomes whom the engine would, so that its plugins run with no more rights and what that user
+// cannot open is told now. Not 0: an exit code, after what is wrong was said.
+int become_engine_user(const std::string& file, passed_files& opened, std::string& became) {
+    forbid_new_rights();
+    if (!is_root()) return 0;
+    const engine_user user = engine_user_of(file);
+    if (!user.who || user.who->uid == 0) return 0;  // check_user tells.
+    {
+        const log to_stderr(log::mode::direct, log_form::text, base::log_level::warning);
+        opened = files_for(file, {user.who->uid, user.who->gid, groups_of(*user.who)});
+    }
+    became = user.name;
+    const std::string why = become(*user.who);
+    if (why.empty()) return 0;
+    std::fprintf(stderr, "pkernel: %s\n", why.c_str());
+    return static_cast<int>(config::exit_class::bind);
+}
+
 }  // namespace
 
 int validate_config(const command_line& line) {
-    reading from(line);
+    passed_files opened;
+    std::string became;
+    if (const int code = become_engine_user(config_file(line), opened, became); code != 0)
+        return code;
+    reading from(line, std::move(opened));
     from.load();
     if (from.conf) engine_check(from.conf, from.plugins, from.problems);
     if (from.conf) check_user(*from.conf, from.problems);
@@ -138,7 +162,11 @@ int validate_config(const command_line& line) {
         return from.exit_code();
     }
     show(from.problems);
-    if (from.problems.errors() == 0) print(from.file + " is good\n");
+    if (from.problems.errors() == 0)
+        print(from.file + " is good\n");
+    else if (!became.empty())
+        std::fprintf(stderr, "as user %s, whom the engine becomes\n",
+                     config::in_quotes(became).c_str());
     return from.exit_code();
 }
 

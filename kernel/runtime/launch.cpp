@@ -3,10 +3,10 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include "kernel/config/include.hpp"
 #include "kernel/runtime/commands.hpp"
 #include "kernel/runtime/crash_signals.hpp"
 #include "kernel/runtime/engine.hpp"
+#include "kernel/runtime/engine_user.hpp"
 #include "kernel/runtime/fd_budget.hpp"
 #include "kernel/runtime/load_trial.hpp"
 #include "kernel/runtime/loading.hpp"
@@ -40,43 +40,30 @@ unsigned cpu_count() noexcept {
     return static_cast<unsigned>(CPU_COUNT(&set));
 }
 
-// What the config says under `user`, read before and without any plugin: null when it says nothing
-// or cannot be read, which the whole reading will tell.
-const config::node* user_node(const std::optional<config::node>& tree) {
-    const config::node* user = tree ? tree->find("user") : nullptr;
-    return user != nullptr && user->kind == config::node_kind::scalar ? user : nullptr;
-}
-
 // Stops being root, if that is what this process is. Not 0: an exit code, after what is wrong was
 // shown.
 int give_up_root(const std::string& file) {
     constexpr int not_permitted = static_cast<int>(config::exit_class::bind);
     forbid_new_rights();
     if (!is_root()) return 0;
-    config::diagnostics
-        first_look;  // Shown only if what follows fails: the whole reading has it too.
-    config::process_environment outside;
-    const auto tree = config::read_tree(file, outside, first_look);
-    const config::node* given = user_node(tree);
-    const std::string name = given != nullptr ? given->text : default_user;
-    const auto who = find_account(name);
-    if (!who && given == nullptr) {
+    engine_user user = engine_user_of(file);
+    if (!user.who && !user.named) {
         base::log(log_level::warning,
                   "stays root: there is no user 'pkernel' to become, and the "
                   "config names none under 'user'");
         return 0;
     }
-    if (!who) {
-        first_look.error(config::code::not_choice, given->at, no_such_user(name));
-        show(first_look);
-        return static_cast<int>(first_look.exit());
+    if (!user.who) {
+        user.problems.error(config::code::not_choice, user.at, no_such_user(user.name));
+        show(user.problems);
+        return static_cast<int>(user.problems.exit());
     }
-    if (who->uid == 0) return 0;
-    if (const std::string why = become(*who); !why.empty()) {
+    if (user.who->uid == 0) return 0;
+    if (const std::string why = become(*user.who); !why.empty()) {
         base::log(log_level::error, why);
         return not_permitted;
     }
-    base::log(log_level::info, "became user '" + name + "'");
+    base::log(log_level::info, "became user '" + user.name + "'");
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -36,12 +37,12 @@ void say(const std::string& path, const std::string& why) {
     base::log(log_level::warning, "'" + path + "' is not opened for the engine: " + why);
 }
 
+// Takes an opened file. False: it wants no more.
+using taker = std::function<bool(const std::string& path, base::unique_fd fd)>;
+
 class handing_over {
 public:
-    handing_over(const file_access& user, channel& to)
-        : user_(user),
-          to_(to),
-          end_(clock::now() + std::chrono::milliseconds(passing_time_max_ms)) {}
+    handing_over(const file_access& user, taker take) : user_(user), take_(std::move(take)) {}
 
     // Everything that decides what is named. False: the engine's user could have written it.
     bool is_from_root(const std::set<std::string>& read) {
@@ -81,52 +82,66 @@ private:
         const auto place = user_.out_of_reach(path, why);
         if (!place) return say(path, why), true;
         // O_NONBLOCK: should it have become a pipe by now.
-        const base::unique_fd fd(
-            ::open(place->c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+        base::unique_fd fd(::open(place->c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
         if (!fd || ::fstat(fd.get(), &about) != 0 || !S_ISREG(about.st_mode))
             return say(path, fd ? "it is not a regular file" : std::strerror(errno)), true;
-        message text;
-        text.kind = message_kind::file;
-        text.count = 1;
-        if (!text.set_path(path)) return say(path, "its name is too long"), true;
+        if (path.size() > message::text_bytes_max) return say(path, "its name is too long"), true;
         if (given_++ == passed_files_max) {
             say(path, std::to_string(passed_files_max) + " files are the most");
             return false;
         }
-        return send(text, fd.get());
-    }
-
-    bool send(const message& text, int fd) {
-        while (!to_.send(text, {fd})) {
-            const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - clock::now());
-            pollfd room{to_.fd(), POLLOUT, 0};
-            if (errno != EAGAIN || left.count() <= 0) return false;
-            ::poll(&room, 1, static_cast<int>(left.count()));
-        }
-        return true;
+        return take_(path, std::move(fd));
     }
 
     const file_access& user_;
-    channel& to_;
-    const clock::time_point end_;
+    const taker take_;
     std::size_t given_ = 0;
 };
+
+void hand_over(const std::string& config_file, identity who, taker take) {
+    const file_access user(std::move(who));
+    if (!user.usable()) return say(config_file, "the engine's groups cannot be taken");
+    noting_environment outside;
+    config::diagnostics unshown;  // The engine reads it all again and shows them.
+    const auto tree = config::read_tree(config_file, outside, unshown);
+    handing_over hand(user, std::move(take));
+    if (!hand.is_from_root(outside.paths)) return;
+    std::set<std::string> names = outside.paths;
+    if (tree) hand.names_in(*tree, outside.working_directory(), names);
+    hand.give_each(names);
+}
+
+bool send(channel& to, const message& text, int fd, clock::time_point end) {
+    while (!to.send(text, {fd})) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - clock::now());
+        pollfd room{to.fd(), POLLOUT, 0};
+        if (errno != EAGAIN || left.count() <= 0) return false;
+        ::poll(&room, 1, static_cast<int>(left.count()));
+    }
+    return true;
+}
 
 }  // namespace
 
 void hand_over_files(const std::string& config_file, pid_t engine, channel& to) {
     auto who = identity_of(engine);
     if (!who || who->uid == 0) return;
-    const file_access user(std::move(*who));
-    if (!user.usable()) return say(config_file, "the engine's groups cannot be taken");
-    noting_environment outside;
-    config::diagnostics unshown;  // The engine reads it all again and shows them.
-    const auto tree = config::read_tree(config_file, outside, unshown);
-    handing_over hand(user, to);
-    if (!hand.is_from_root(outside.paths)) return;
-    std::set<std::string> names = outside.paths;
-    if (tree) hand.names_in(*tree, outside.working_directory(), names);
-    hand.give_each(names);
+    const auto end = clock::now() + std::chrono::milliseconds(passing_time_max_ms);
+    hand_over(config_file, std::move(*who), [&](const std::string& path, base::unique_fd fd) {
+        message text;
+        text.kind = message_kind::file;
+        text.count = 1;
+        return text.set_path(path) && send(to, text, fd.get(), end);
+    });
+}
+
+passed_files files_for(const std::string& config_file, identity who) {
+    passed_files all;
+    hand_over(config_file, std::move(who), [&](const std::string& path, base::unique_fd fd) {
+        all.insert_or_assign(path, std::move(fd));
+        return true;
+    });
+    return all;
 }
 
 config::file_text engine_environment::read(const std::string& path, std::size_t size_max) {

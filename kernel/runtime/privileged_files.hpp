@@ -17,6 +17,7 @@
 #include "kernel/base/unique_fd.hpp"
 #include "kernel/config/environment.hpp"
 #include "kernel/runtime/channel.hpp"
+#include "kernel/runtime/file_access.hpp"
 
 namespace pkernel::runtime {
 
@@ -30,6 +31,10 @@ using passed_files = std::map<std::string, base::unique_fd>;
 // of `engine`, a process of the master's, may not open. Loads no plugin. What is left out is a line
 // in the log. Whatever its end, the master says `files_end`.
 void hand_over_files(const std::string& config_file, pid_t engine, channel& to);
+
+// The same within this process, which is root still and will be `who`: what the engine of that
+// config would be handed over. Changes the groups of this process.
+passed_files files_for(const std::string& config_file, identity who);
 
 // Reads what was handed over from there, all else by itself.
 class engine_environment final : public config::process_environment {

@@ -23,6 +23,19 @@ std::optional<account> find_account(const std::string& name) {
     return account{name, found->pw_uid, found->pw_gid};
 }
 
+std::vector<gid_t> groups_of(const account& who) {
+    constexpr int groups_max = 65536;  // Of Linux.
+    std::vector<gid_t> all(64);
+    int count = static_cast<int>(all.size());
+    while (::getgrouplist(who.name.c_str(), who.gid, all.data(), &count) < 0) {
+        if (all.size() >= groups_max) break;
+        all.resize(all.size() * 2);
+        count = static_cast<int>(all.size());
+    }
+    all.resize(static_cast<std::size_t>(count));
+    return all;
+}
+
 std::string no_such_user(const std::string& name) {
     return "the system knows no user '" + name + "'";
 }

@@ -18,6 +18,9 @@ struct account {
     gid_t gid = 0;
 };
 
+// The groups of a user, its own included.
+std::vector<gid_t> groups_of(const account& who);
+
 // By name, or nothing when the system does not know it.
 std::optional<account> find_account(const std::string& name);
 

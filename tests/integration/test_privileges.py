@@ -4,6 +4,7 @@ import pwd
 import shutil
 import socket
 import ssl
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import pkrig  # noqa: E402
 from rig.certs import Authority  # noqa: E402
 from rig.pkrig import Proxy, run_to_exit  # noqa: E402
+from rig.proxy import command  # noqa: E402
 
 CONFIG = """
 user: nobody
@@ -45,7 +47,7 @@ class GivenUp(unittest.TestCase):
         plugins = Path(tempfile.mkdtemp(prefix="pkrig-plugins-"))
         self.addCleanup(shutil.rmtree, plugins)
         plugins.chmod(0o755)
-        for name in ("tls", "respond"):
+        for name in ("tls", "respond", "access_log"):
             shutil.copy(pkrig.build_dir() / "plugins" / f"{name}.so", plugins)
         self.args = ["--plugins-dir", str(plugins)]
 
@@ -74,6 +76,32 @@ class GivenUp(unittest.TestCase):
                 os.readlink(f"/proc/{engine}/fd/{fd}") for fd in os.listdir(f"/proc/{engine}/fd")
             ]
             self.assertFalse([path for path in held if path.startswith(str(self.dir))], held)
+
+    def validate(self, config):
+        file = self.dir / "pk.yaml"
+        file.write_text(config)
+        file.chmod(0o644)
+        self.dir.chmod(0o755)
+        return subprocess.run(
+            command(["validate", "--config", str(file)] + self.args),
+            capture_output=True,
+            text=True,
+            timeout=30 * pkrig.SLOW,
+        )
+
+    def test_validate_finds_what_the_engines_user_finds(self):
+        """Keys are opened for it; a log is not."""
+        done = self.validate(self.config())
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        log = self.dir / "access.log"
+        done = self.validate(self.config() + f"logs: [ access_log: {log} ]\n")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(f"E0404]: access_log: cannot open {log}: Permission denied", done.stderr)
+        self.assertTrue(done.stderr.endswith("as user 'nobody', whom the engine becomes\n"))
+        done = self.validate(self.config("word"))
+        self.assertEqual(done.returncode, 1)
+        os.chown(self.dir / "app.key", pwd.getpwnam("nobody").pw_uid, -1)
+        self.assertEqual(self.validate(self.config()).returncode, 0, "it may read that by itself")
 
     def test_a_renewed_key_serves_new_handshakes_after_a_reload(self):
         """And the connection from before goes on, with the old one."""
