@@ -28,6 +28,8 @@ outcome outcome_of(const upstream::failure& f) noexcept {
             return {502, {PK_END_UNREACHABLE, "connect_unreachable"}, "destination_ip_unroutable"};
         case failure_kind::connect_timeout:
             return {504, {PK_END_TIMEOUT, "connect_timeout"}, "connection_timeout"};
+        case failure_kind::no_resources:
+            return {503, {PK_END_LIMIT, "no_resources"}, "proxy_internal_error"};
         case failure_kind::handshake_failed:
             return {
                 502, {PK_END_UNREACHABLE, "upstream_handshake_failed"}, "connection_terminated"};
@@ -55,6 +57,8 @@ std::uint32_t fail_code(failure_kind kind) noexcept {
             return PK_FAIL_UNREACHABLE;
         case failure_kind::connect_timeout:
             return PK_FAIL_CONNECT_TIMEOUT;
+        case failure_kind::no_resources:
+            return PK_FAIL_LOCAL;
         case failure_kind::handshake_failed:
             return PK_FAIL_TRANSPORT;
         case failure_kind::send_timeout:
@@ -295,9 +299,11 @@ void forward::on_failure(const upstream::failure& why) {
     splice_.end();
     const bool was_connected = std::exchange(connected_, false);
     if (ask_) ask_->last_failure = why;
-    if (got_head_) {
+    // Another endpoint would fare no better for want of a descriptor.
+    const bool ours = why.kind == failure_kind::no_resources;
+    if (got_head_ || ours) {
         running_ = false;
-        end_attempt(PK_FAIL_BODY);
+        end_attempt(ours ? PK_FAIL_LOCAL : PK_FAIL_BODY);
         return give_up(why);
     }
     if (renew(why, was_connected)) return;

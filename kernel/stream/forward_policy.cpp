@@ -31,6 +31,11 @@ std::uint32_t cause_of(std::uint32_t failure) noexcept {
     }
 }
 
+// Whether it says anything of the endpoint.
+bool is_outcome(std::uint32_t failure) noexcept {
+    return failure != PK_FAIL_VETO && failure != PK_FAIL_CANCELLED && failure != PK_FAIL_LOCAL;
+}
+
 template <class Call>
 void call_plugin(context& in, const attempt_use& use, Call&& hook) {
     plugin::call_marker mark(in.marker, use.instance->number());
@@ -139,12 +144,12 @@ void forward::end_attempt(std::uint32_t failure) noexcept {
     if (!std::exchange(open_, false)) return;
     ask_->try_timer.cancel();
     if (pinned_.index != PK_NO_ENDPOINT) return;
-    if (failure != PK_FAIL_VETO && failure != PK_FAIL_CANCELLED)
+    if (is_outcome(failure))
         chooser_->result(endpoint_, cause_of(failure), stream_.in().loop.now() - attempt_start_);
     if (asked_ == 0 && !chooser_->wants_outcomes()) return;
     auto facts = facts_of(failure);
     if (failure == PK_FAIL_VETO) facts.attempt = attempts_ + 1;
-    if (chooser_->wants_outcomes() && failure != PK_FAIL_VETO && failure != PK_FAIL_CANCELLED)
+    if (chooser_->wants_outcomes() && is_outcome(failure))
         chooser_->outcome(facts, std::exchange(trial_, +PK_TRIAL_NONE));
     for (std::size_t i = 0; i < asked_; ++i) {
         const attempt_use& use = *policy_->uses[i];

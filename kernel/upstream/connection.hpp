@@ -27,6 +27,7 @@ enum class failure_kind : std::uint8_t {
     connect_refused,
     connect_unreachable,
     connect_timeout,
+    no_resources,      // No descriptor or memory of ours to connect with: not the origin's fault.
     handshake_failed,  // Of the transport: nothing of the request was sent. `detail` tells.
     send_timeout,
     response_timeout,  // No response head in time.

@@ -1,4 +1,5 @@
 """Descriptors and memory under many clients: F16, F21, S29's idle connections, and what a connection costs."""
+import json
 import resource
 import shutil
 import socket
@@ -184,6 +185,34 @@ class FewDescriptors(Many):
         self.addCleanup(proxy.cleanup)
         with self.assertRaisesRegex(AssertionError, r"(?s)exit code 4.*RLIMIT_NOFILE"):
             proxy.start(5 * SLOW)
+
+
+class NoneLeft(Many):
+    """None left between accepting and connecting: our own lack, which says nothing of the origin."""
+
+    CONFIG = CONFIG.replace(
+        "endpoints:", "health: [ health_passive: {{ failures: 1 }} ]\n    endpoints:"
+    ).replace("routes:", "logs: [ access_log: {{ format: json, path: $TMP/access.log }} ]\nroutes:")
+
+    def test_no_endpoint_is_blamed(self):
+        self.proxy = Proxy(self.CONFIG.format(port=self.origin.port))
+        self.addCleanup(self.proxy.cleanup)
+        sock = self.connect()
+        self.assertEqual(self.ask(sock), 200)
+        engine = self.proxy.engine_pid()
+        before = resource.prlimit(engine, resource.RLIMIT_NOFILE)
+        resource.prlimit(engine, resource.RLIMIT_NOFILE, (3, before[1]))
+        self.assertEqual(self.ask(sock, "/ok"), 503)
+        resource.prlimit(engine, resource.RLIMIT_NOFILE, before)
+        self.assertEqual(self.ask(self.connect(), "/ok"), 200)
+        self.proxy.finish()
+        self.assertNotIn("health_passive says", self.proxy.log)
+        self.assertRegex(self.proxy.log, "endpoint 127.0.0.1:.*: no_resources")
+        lines = (self.proxy.dir / "access.log").read_text().splitlines()
+        ends = [json.loads(line)["end_reason"] for line in lines]
+        self.assertEqual(
+            ends, ["complete", "no_resources", "complete"]
+        )  # {"end_reason": "no_resources"}
 
 
 @unittest.skipIf(skips("test_descriptors.idle"), "see sanitizers_skip.txt")

@@ -34,7 +34,7 @@ extern "C" {
 enum {
     PK_FAIL_NONE = 0,
     PK_FAIL_REFUSED = 1,     /* connect refused */
-    PK_FAIL_UNREACHABLE = 2, /* no route, no file descriptor, no address */
+    PK_FAIL_UNREACHABLE = 2, /* no route, no address */
     PK_FAIL_CONNECT_TIMEOUT = 3,
     PK_FAIL_TRANSPORT = 4, /* handshake of the transport: nothing of the request was sent */
     PK_FAIL_SEND_TIMEOUT = 5,
@@ -44,8 +44,10 @@ enum {
     PK_FAIL_BODY = 9,     /* after the head: cut or stalled. Told by finished only */
     PK_FAIL_STATUS = 10,  /* a whole head, with a status that this plugin judges */
     PK_FAIL_CANCELLED =
-        11,           /* the client went, or a reply ended the stream. Told by finished only */
-    PK_FAIL_VETO = 12 /* an attempt plugin refused the endpoint. Told by finished only */
+        11,            /* the client went, or a reply ended the stream. Told by finished only */
+    PK_FAIL_VETO = 12, /* an attempt plugin refused the endpoint. Told by finished only */
+    PK_FAIL_LOCAL = 13 /* no descriptor or memory of the proxy's own to connect with, which says
+                          nothing of the endpoint. Told by finished only */
 };
 
 /* How much of the request may have been processed. */
