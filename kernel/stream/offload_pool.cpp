@@ -2,11 +2,21 @@
 
 #include <pthread.h>
 
+#include <string>
+#include <system_error>
+
+#include "kernel/base/log.hpp"
 #include "kernel/stream/context.hpp"
 #include "kernel/stream/stream.hpp"
 #include "kernel/stream/stream_call.hpp"
 
 namespace pkernel::stream {
+
+namespace {
+
+base::repeat_limit thread_line;
+
+}  // namespace
 
 offload_pool::~offload_pool() {
     {
@@ -21,15 +31,26 @@ bool offload_pool::push(offload_job& job) {
     {
         const std::lock_guard hold(mutex_);
         if (queue_.size() >= queue_max) return false;
-        queue_.push_back(&job);
         // One thread until there is more to do than one can.
-        if (threads_.size() < threads_max && queue_.size() > threads_.size())
-            threads_.emplace_back([this, index = static_cast<unsigned>(threads_.size())] {
-                around_(index, [this](plugin::marker_slot& marker) { work(marker); });
-            });
+        const bool more = threads_.size() < threads_max && queue_.size() >= threads_.size();
+        if (more && !start_thread() && threads_.empty()) return false;
+        queue_.push_back(&job);
     }
     ready_.notify_one();
     return true;
+}
+
+bool offload_pool::start_thread() {
+    try {
+        threads_.emplace_back([this, index = static_cast<unsigned>(threads_.size())] {
+            around_(index, [this](plugin::marker_slot& marker) { work(marker); });
+        });
+        return true;
+    } catch (const std::system_error& e) {
+        base::log(base::log_level::error, std::string("no thread for what may block: ") + e.what(),
+                  thread_line);
+        return false;
+    }
 }
 
 void offload_pool::work(plugin::marker_slot& marker) {

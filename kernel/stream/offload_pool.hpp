@@ -61,10 +61,11 @@ public:
     // Requires that every port is gone.
     ~offload_pool();
 
-    // False: the queue is full.
+    // False: the queue is full, or the system has no thread for it.
     bool push(offload_job& job);
 
 private:
+    bool start_thread();  // Under the lock.
     void work(plugin::marker_slot& marker);
 
     const surroundings around_;
