@@ -12,6 +12,7 @@
 #include <functional>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include "kernel/base/siphash.hpp"
@@ -113,13 +114,15 @@ public:
             stop_all();
         }
         for (auto& t : threads_) t.join();
+        const bool threads = threads_.size() == setup_.workers;
         close_feeds_but_of(nullptr);
         // Threads of plugins may hold wakers: they end before what wakers lead to.
         for (const auto& i : plan_->instances) i->stop();
         workers_.clear();
         plan_.reset();
         graveyard_.bury();
-        return up ? 0 : static_cast<int>(config::exit_class::plugin);
+        if (up) return 0;
+        return static_cast<int>(threads ? config::exit_class::plugin : config::exit_class::bind);
     }
 
 private:
@@ -158,16 +161,30 @@ private:
             give_sockets(sockets, w, s.sockets);
             workers_.push_back(std::make_unique<worker>(std::move(s)));
         }
-        for (const auto& w : workers_)
-            threads_.emplace_back([this, worker = w.get()] {
-                worker->run([this](bool ok) { report(ok); });
-                std::lock_guard lock(mutex_);
-                ++ended_;
-                wake_up();
-            });
+        start_threads();
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return started_ + failed_ == setup_.workers; });
-        return failed_ == 0;
+        changed_.wait(lock, [&] { return started_ + failed_ == threads_.size(); });
+        return started_ == setup_.workers;
+    }
+
+    // One a worker, or as many as the system lets this process have: it says which was the first
+    // that it could not.
+    void start_threads() {
+        threads_.reserve(setup_.workers);
+        try {
+            for (const auto& w : workers_)
+                threads_.emplace_back([this, worker = w.get()] {
+                    worker->run([this](bool ok) { report(ok); });
+                    std::lock_guard lock(mutex_);
+                    ++ended_;
+                    wake_up();
+                });
+        } catch (const std::system_error& e) {
+            base::log(log_level::error,
+                      "no thread for worker " + std::to_string(threads_.size() + 1) + " of " +
+                          std::to_string(setup_.workers) + ": " + e.what() +
+                          "; lower 'workers', or raise TasksMax= of systemd, ulimit -u or -v");
+        }
     }
 
     // Worker w serves the sockets w, w + n, w + 2n...; one that all share is served by all.

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import loss_client, pkrig  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy, Refusing, Taken, run_to_exit  # noqa: E402
 from rig.proxy import command  # noqa: E402
+from rig.sanitized import skips  # noqa: E402
 from rig.waiting import soon  # noqa: E402
 
 RESPOND = """
@@ -289,6 +290,17 @@ class ExitCodes(unittest.TestCase):
             "in use",
             args=["--single-process"],
         )
+
+    @unittest.skipIf(skips("test_processes.threads"), "see sanitizers_skip.txt")
+    def test_too_few_threads_is_4_and_says_which_limits_there_are(self):
+        """As TasksMax= of a service or the address space may be too small for the workers asked for."""
+        config = RESPOND.format(address="127.0.0.1:0")
+        proxy = Proxy(config, workers=256, prefix=["prlimit", f"--as={700 << 20}"], start=False)
+        self.addCleanup(proxy.cleanup)
+        with self.assertRaisesRegex(AssertionError, r"exit code 4"):
+            proxy.start(20 * SLOW)
+        self.assertRegex(proxy.log, r"error no thread for worker \d+ of 256: .*TasksMax")
+        self.assertNotRegex(proxy.log, "SIGABRT")
 
     def test_an_address_that_is_not_ours_is_4(self):
         self.expect(4, RESPOND.format(address="192.0.2.1:0"), r"pk\.yaml:3:\d+: error")
