@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "kernel/http/head.hpp"
 #include "kernel/stream/host_calls.hpp"
@@ -250,11 +251,13 @@ pk_status host_calls::retain(pk_stream* h, const pk_slice* slice) {
     if (!b) return PK_OK;
     if (o.retained_bytes_ + b->capacity > stream::retained_max) return PK_NO_MEMORY;
     o.retained_bytes_ += b->capacity;
-    base::retain(b);
-    auto* r = o.lasting().make<stream::retained_block>();
-    r->block = base::block_ref::adopt(b);
-    r->next = o.retained_;
-    o.retained_ = r;
+    auto* r = o.retained_;
+    while (r && r->block) r = r->next;
+    if (!r) {  // None of those that were released is left to be used again.
+        r = o.lasting().make<stream::retained_block>();
+        r->next = std::exchange(o.retained_, r);
+    }
+    r->block = base::block_ref::share(b);
     return PK_OK;
 }
 
