@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernel/base/unique_fd.hpp"
+
 namespace pkernel::runtime {
 
 namespace {
@@ -124,11 +126,10 @@ memory_limit choose_memory(std::uint64_t configured) {
 }
 
 std::uint64_t resident_bytes() noexcept {
+    // Kept: it is asked most when descriptors may be short, too.
+    static const base::unique_fd statm(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
     char text[128];
-    const int fd = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
-    const ssize_t n = ::read(fd, text, sizeof text);
-    ::close(fd);
+    const ssize_t n = ::pread(statm.get(), text, sizeof text, 0);
     const char* end = text + std::max<ssize_t>(n, 0);
     const char* at = std::find(static_cast<const char*>(text), end, ' ');
     std::uint64_t pages = 0;

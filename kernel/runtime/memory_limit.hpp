@@ -41,7 +41,8 @@ memory_limit choose_memory(std::uint64_t configured, std::optional<std::uint64_t
 // Of this system.
 memory_limit choose_memory(std::uint64_t configured);
 
-// What the system holds in memory for this process.
+// What the system holds in memory for this process; of the one that asked first, not of those that
+// it forks later. 0: it does not tell.
 std::uint64_t resident_bytes() noexcept;
 
 }  // namespace pkernel::runtime

@@ -1,4 +1,6 @@
 #define BOOST_TEST_DYN_LINK
+#include <sys/resource.h>
+
 #include <boost/test/unit_test.hpp>
 #include <map>
 
@@ -76,6 +78,17 @@ BOOST_AUTO_TEST_CASE(the_least_of_config_cgroup_and_machine_wins) {
 
 BOOST_AUTO_TEST_CASE(what_is_resident_is_something) {
     BOOST_TEST(resident_bytes() > mib);
+}
+
+BOOST_AUTO_TEST_CASE(memory_is_measured_when_there_is_no_descriptor_left) {
+    BOOST_TEST(resident_bytes() > mib);
+    rlimit before{};
+    BOOST_REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    BOOST_REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const auto seen = resident_bytes();
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    BOOST_TEST(seen > mib);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
