@@ -107,12 +107,12 @@ void acceptor::on_io(std::uint32_t) {
 bool acceptor::finish() {
     const bool kept_back = deferred_.on();
     deferred_.end();
+    while (accept_one()) {
+    }
     if (kept_back) {
         leaving_ = true;
         look_after(deferred_accept::release_time);
         return false;
-    }
-    while (accept_one()) {
     }
     resume_.cancel();
     loop_.remove(fd_.get());
