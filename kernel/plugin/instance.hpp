@@ -58,6 +58,13 @@ public:
     // plugin file, and the files that it depends on have not changed.
     bool serves_as(const config::plugin_use& next, const catalog& next_plugins) const;
 
+    // [any] What one of its table's functions answers; a crash in it is blamed on this instance.
+    template <class Call>
+    auto ask(Call&& call) const {
+        const call_marker mark(services_.marker(), number_);
+        return call(self_);
+    }
+
     // [any] What the chain calls, with a call_marker around it.
     void* self() const noexcept { return self_; }
     template <class T>

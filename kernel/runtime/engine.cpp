@@ -327,7 +327,7 @@ private:
                     break;
                 case control_event::reopen_logs:
                     for (const auto& l : plan_->all_logs)
-                        if (l->hooks.reopen) l->hooks.reopen(l->instance->self());
+                        if (l->hooks.reopen) l->instance->ask(l->hooks.reopen);
                     break;
             }
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <map>
+#include <span>
 #include <string>
 #include <tuple>
 
@@ -55,6 +56,16 @@ std::uint32_t hooks_of(const pk_http_filter& h) noexcept {
     note(h.response_end, PK_ON_RESPONSE_END);
     note(h.stream_end, PK_ON_STREAM_END);
     return bits;
+}
+
+// What a function of the instance's table lists, as long as the instance lives; nothing where the
+// table has no such function.
+std::span<const pk_str> list_of(const plugin::instance& i,
+                                const pk_str* (*list)(void*, std::uint32_t*)) {
+    if (!list) return {};
+    std::uint32_t count = 0;
+    const pk_str* first = i.ask([&](void* self) { return list(self, &count); });
+    return {first, count};
 }
 
 // Where an instance stands, so that its successor is found.
@@ -142,12 +153,12 @@ private:
     }
 
     void offer_variables(const plugin::instance& made) {
-        const auto hooks = made.table<pk_transport>();
-        std::uint32_t count = 0;
-        const pk_str* first = hooks.variables ? hooks.variables(made.self(), &count) : nullptr;
-        for (std::uint32_t i = 0, number = 0; i < count; ++i)
-            if (stream::variables::offer(http::to_view(first[i]), number) == PK_OK)
-                offered_[made.number()].emplace_back(number, i);
+        std::uint32_t index = 0, number = 0;
+        for (const pk_str& name : list_of(made, made.table<pk_transport>().variables)) {
+            if (stream::variables::offer(http::to_view(name), number) == PK_OK)
+                offered_[made.number()].emplace_back(number, index);
+            ++index;
+        }
     }
 
     void start_instances() {
@@ -258,11 +269,8 @@ private:
         }
         made.instance = by_use_.at(&use);
         made.hooks = made.instance->table<pk_codec>();
-        std::uint32_t count = 0;
-        const pk_str* first =
-            made.hooks.protocols ? made.hooks.protocols(made.instance->self(), &count) : nullptr;
-        for (std::uint32_t i = 0; i < count; ++i)
-            made.protocols.emplace_back(http::to_view(first[i]));
+        for (const pk_str& name : list_of(*made.instance, made.hooks.protocols))
+            made.protocols.emplace_back(http::to_view(name));
         return made;
     }
 
@@ -296,9 +304,9 @@ private:
         made = std::make_shared<stream::filter_plan>();
         made->instance = by_use_.at(use.get());
         made->hooks = made->instance->table<pk_http_filter>();
-        const auto interest = made->hooks.interest;
-        made->interest = hooks_of(made->hooks) &
-                         (interest ? interest(made->instance->self()) : ~std::uint32_t{0});
+        made->interest = hooks_of(made->hooks);
+        if (const auto interest = made->hooks.interest)
+            made->interest &= made->instance->ask(interest);
         return made;
     }
 
@@ -309,7 +317,7 @@ private:
         made->instance = by_use_.at(use.get());
         made->hooks = made->instance->table<pk_attempt>();
         if (made->hooks.failed && made->hooks.judges)
-            made->hooks.judges(made->instance->self(), made->judged.words);
+            made->instance->ask([&](void* self) { made->hooks.judges(self, made->judged.words); });
         return made;
     }
 
@@ -320,9 +328,9 @@ private:
             const auto& one = *p.uses.emplace_back(attempt(use));
             for (std::size_t i = 0; i < std::size(p.judged.words); ++i)
                 p.judged.words[i] |= one.judged.words[i];
-            if (one.hooks.keeps) p.keeps = std::max(p.keeps, one.hooks.keeps(one.instance->self()));
+            if (one.hooks.keeps) p.keeps = std::max(p.keeps, one.instance->ask(one.hooks.keeps));
             if (one.hooks.spills)
-                p.spills = std::max(p.spills, one.hooks.spills(one.instance->self()));
+                p.spills = std::max(p.spills, one.instance->ask(one.hooks.spills));
         }
         p.keeps = std::min(p.keeps, stream::attempt_policy::keeps_max);
         p.spills = std::min(p.spills, r.limits.spill);
@@ -335,11 +343,8 @@ private:
         made = std::make_shared<stream::tunnel_plan>();
         made->instance = by_use_.at(use.get());
         made->hooks = made->instance->table<pk_tunnel>();
-        std::uint32_t count = 0;
-        const auto list = made->hooks.protocols;
-        const pk_str* first = list ? list(made->instance->self(), &count) : nullptr;
-        for (std::uint32_t i = 0; i < count; ++i)
-            made->protocols.emplace_back(http::to_view(first[i]));
+        for (const pk_str& name : list_of(*made->instance, made->hooks.protocols))
+            made->protocols.emplace_back(http::to_view(name));
         return made;
     }
 
@@ -391,11 +396,8 @@ private:
     }
 
     static void claim_vouched(const stream::filter_plan& f, stream::claimed_names& names) {
-        if (!f.hooks.vouches) return;
-        std::uint32_t count = 0;
-        const pk_str* first = f.hooks.vouches(f.instance->self(), &count);
-        for (std::uint32_t i = 0; i < count; ++i) {
-            const auto name = http::to_view(first[i]);
+        for (const pk_str& vouched : list_of(*f.instance, f.hooks.vouches)) {
+            const auto name = http::to_view(vouched);
             const auto id = http::field_id(name);
             if (id != PK_FIELD_OTHER)
                 claim(names, id);

@@ -21,7 +21,7 @@ void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer) 
     balancer_use& made = u.balancers.emplace_back();
     made.instance = outer;
     made.hooks = outer->table<pk_balancer>();
-    if (made.hooks.needs) made.needs = made.hooks.needs(outer->self());
+    if (made.hooks.needs) made.needs = outer->ask(made.hooks.needs);
     if (!made.hooks.result) made.needs &= ~unsigned{PK_BALANCER_RESULTS};
     u.balancer_needs |= made.needs;
     for (const auto& inner : outer->inner())

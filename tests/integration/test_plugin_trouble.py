@@ -2,6 +2,7 @@
 one that takes the process with it is named, and the next engine serves."""
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -231,6 +232,13 @@ class Deaths(unittest.TestCase):
         if sanitized.skips("test_plugin_trouble.stack"):
             self.skipTest("the sanitizer reports it itself")
         self.dies("handler-abort-by-recursion")
+
+    def test_a_plugin_that_aborts_on_the_control_thread_is_named(self):
+        config = CONFIG.replace("logs: [", "logs: [ trouble,").format(port=1)
+        proxy = Proxy(config, args=["--plugins-dir", str(plugins_for(type(self)))])
+        self.addCleanup(proxy.cleanup)
+        proxy.signal(signal.SIGUSR1)
+        proxy.wait_log(r"engine \d+ .*; running: trouble on ", 5 * SLOW)
 
     def dies(self, *ways):
         with Origin() as origin:

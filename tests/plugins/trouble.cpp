@@ -151,7 +151,14 @@ private:
     const pk::timers timers_;
 };
 
+// Dies when it is to open its file anew, on the control thread.
+class trouble_log {
+public:
+    void record(const pk_record&) const {}
+    void reopen() const { std::abort(); }
+};
+
 }  // namespace
 
 PKERNEL_PLUGIN("trouble", "1.0.0", "Does wrong when asked to.", pk::http_filter<trouble_filter>,
-               pk::handler<trouble_handler>);
+               pk::handler<trouble_handler>, pk::log<trouble_log>);
