@@ -103,7 +103,6 @@ void write_head(benchmark::State& state) {
         head_writer writer(out, sizeof(out));
         writer.text(status_line(200));
         writer.fields_of(head.headers);
-        write_framing(writer, {body_kind::length, 1024, true});
         writer.finish();
         benchmark::DoNotOptimize(writer.size());
         benchmark::ClobberMemory();

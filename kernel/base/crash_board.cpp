@@ -12,7 +12,6 @@ namespace pkernel::base {
 
 struct crash_board::pages {
     line lines[lines_max];
-    char hooks[hooks_max][hook_bytes_max + 1];
     char labels[labels_max][label_bytes_max + 8];
 };
 
@@ -49,10 +48,6 @@ void crash_board::name_instance(std::uint32_t number, std::string_view label) no
     if (number < labels_max) put_text(pages_->labels[number], label_bytes_max, label);
 }
 
-void crash_board::name_hook(std::uint32_t number, std::string_view label) noexcept {
-    if (number < hooks_max) put_text(pages_->hooks[number], hook_bytes_max, label);
-}
-
 void crash_board::clear() noexcept {
     // Gives the pages back as zeros, so that only those written next take memory again.
     if (::madvise(pages_, sizeof(pages), MADV_REMOVE) != 0)
@@ -67,13 +62,6 @@ std::string crash_board::describe(const line& of) const {
     if (instance < labels_max)
         text.assign(pages_->labels[instance], ::strnlen(pages_->labels[instance], label_bytes_max));
     if (text.empty()) text = "instance " + std::to_string(instance);
-    const char* hook = of.hook < hooks_max ? pages_->hooks[of.hook] : "";
-    if (*hook != '\0') {
-        text += " (";
-        text.append(hook, ::strnlen(hook, hook_bytes_max));
-        text += ')';
-    }
-    if (of.stream != 0) text += " in stream " + std::to_string(of.stream);
     return text;
 }
 

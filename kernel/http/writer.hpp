@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "kernel/http/fields.hpp"
-#include "kernel/http/framing.hpp"
 
 namespace pkernel::http {
 
@@ -17,7 +16,6 @@ public:
         : begin_(at), at_(at), end_(at + capacity) {}
 
     void text(std::string_view s) noexcept;
-    void number(std::uint64_t n) noexcept;
     // "name: value\r\n"
     void field(std::string_view name, std::string_view value) noexcept;
     void fields_of(const fields& all) noexcept;
@@ -40,9 +38,6 @@ std::size_t head_size_bound(const fields& all, std::size_t extra) noexcept;
 // phrase for other codes of three digits. Any other number is written as 500.
 std::string_view status_line(std::uint32_t status) noexcept;
 std::string_view reason_phrase(std::uint32_t status) noexcept;
-
-// "Content-Length: n\r\n", "Transfer-Encoding: chunked\r\n" or nothing.
-void write_framing(head_writer& out, const framing& f) noexcept;
 
 // RFC 9110 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT" into 29 bytes.
 void format_http_date(std::int64_t unix_seconds, char* out) noexcept;

@@ -124,12 +124,6 @@ const void* services::find(std::string_view id) const {
     return at == tables_.end() ? nullptr : at->second;
 }
 
-std::vector<std::string> services::ids() const {
-    std::vector<std::string> out;
-    for (const auto& [id, table] : tables_) out.push_back(id);
-    return out;
-}
-
 void services::set_handle_maker(std::string_view point, handle_maker maker) {
     handle_makers_.insert_or_assign(std::string(point), std::move(maker));
 }

@@ -44,7 +44,6 @@ public:
     // earlier one.
     void provide(std::string_view id, const void* table);
     const void* find(std::string_view id) const;
-    std::vector<std::string> ids() const;
 
     void set_log_sink(log_sink sink) noexcept { sink_ = sink; }
     void set_log_level(std::uint32_t least) noexcept { level_.store(least); }  // [any]

@@ -146,6 +146,23 @@ int become_engine_user(const std::string& file, passed_files& opened, std::strin
     return static_cast<int>(config::exit_class::bind);
 }
 
+// What `describe` knows, for who does not know what to ask.
+std::string all_names(reading& from) {
+    const std::vector<std::string> installed = from.files.names();
+    const std::vector<std::string_view> plugins(installed.begin(), installed.end());
+    return "sections of the config: " + config::joined(config::section_names()) +
+           "\nplugins: " + (plugins.empty() ? "none" : config::joined(plugins)) + '\n';
+}
+
+// "; did you mean 'x'?", or where the config has an option of that name, or what asks for all.
+std::string meant_by(const std::string& name, const std::string& plugin) {
+    const auto near = config::nearest(name, config::section_names());
+    if (!near.empty()) return "; " + config::did_you_mean(near);
+    if (!plugin.empty()) return "; " + plugin;
+    const std::string place = config::option_elsewhere(name);
+    return "; " + (place.empty() ? "'pkernel describe' lists what there is" : place);
+}
+
 }  // namespace
 
 int validate_config(const command_line& line) {
@@ -183,23 +200,6 @@ int list_installed(const command_line& line) {
     if (all.empty()) print("no plugins in " + from.files.directory() + '\n');
     for (const auto& each : all) print(row_of(each));
     return 0;
-}
-
-// What `describe` knows, for who does not know what to ask.
-std::string all_names(reading& from) {
-    const std::vector<std::string> installed = from.files.names();
-    const std::vector<std::string_view> plugins(installed.begin(), installed.end());
-    return "sections of the config: " + config::joined(config::section_names()) +
-           "\nplugins: " + (plugins.empty() ? "none" : config::joined(plugins)) + '\n';
-}
-
-// "; did you mean 'x'?", or where the config has an option of that name, or what asks for all.
-std::string meant_by(const std::string& name, const std::string& plugin) {
-    const auto near = config::nearest(name, config::section_names());
-    if (!near.empty()) return "; " + config::did_you_mean(near);
-    if (!plugin.empty()) return "; " + plugin;
-    const std::string place = config::option_elsewhere(name);
-    return "; " + (place.empty() ? "'pkernel describe' lists what there is" : place);
 }
 
 int describe_name(const command_line& line) {

@@ -18,15 +18,11 @@ BOOST_AUTO_TEST_CASE(blames_nobody_while_only_the_kernel_runs) {
     BOOST_TEST(board.crash_signal() == 0);
 }
 
-BOOST_AUTO_TEST_CASE(names_the_instance_its_hook_and_the_stream) {
+BOOST_AUTO_TEST_CASE(names_the_instance) {
     crash_board board;
     board.name_instance(2, "echo on route 'a'");
-    board.name_hook(3, "on_request");
     board.line_of(1).running = 2;
     BOOST_TEST(board.blame() == "echo on route 'a'");
-    board.line_of(1).hook = 3;
-    board.line_of(1).stream = 9;
-    BOOST_TEST(board.blame() == "echo on route 'a' (on_request) in stream 9");
 }
 
 BOOST_AUTO_TEST_CASE(tells_the_master_what_a_dead_child_was_running) {
@@ -34,12 +30,11 @@ BOOST_AUTO_TEST_CASE(tells_the_master_what_a_dead_child_was_running) {
     const pid_t child = ::fork();
     if (child == 0) {
         board.name_instance(7, "bad\nplugin");
-        board.line_of(1).stream = 42;
         board.line_of(1).running = 7;
         ::kill(::getpid(), SIGKILL);
     }
     ::waitpid(child, nullptr, 0);
-    BOOST_TEST(board.blame() == "bad?plugin in stream 42");
+    BOOST_TEST(board.blame() == "bad?plugin");
     board.clear();
     BOOST_TEST(board.blame() == "");
 }
@@ -59,7 +54,6 @@ BOOST_AUTO_TEST_CASE(names_only_the_thread_that_caught_the_crash) {
 BOOST_AUTO_TEST_CASE(survives_marks_that_make_no_sense) {
     crash_board board;
     board.line_of(0).running = 0xffffffff;
-    board.line_of(0).hook = 0xffffffff;
     board.name_instance(0xffffffff, "past the table");
     BOOST_TEST(board.blame() == "instance 4294967295");
     board.name_instance(5, std::string(500, 'x'));
