@@ -150,8 +150,8 @@ class Reached(unittest.TestCase):
     def test_drain_timeout(self):
         """The one wait of 30 s: the limit of F27 is fixed."""
         sock = self.hang()
-        self.proxy.signal(signal.SIGTERM)
         start = time.monotonic()
+        self.proxy.signal(signal.SIGTERM)
         self.assertEqual(self.proxy.wait_exit(40), 0)
         self.assertGreater(time.monotonic() - start, 25)
         self.logged(end_reason="drain_timeout")

@@ -261,14 +261,14 @@ class SeveralOrigins(unittest.TestCase):
                 reply, _ = exchange(proxy.port(), method, "/ok", body)
                 self.assertIn(reply.status, (502, 503))
                 self.assertIn(b"connection_refused", reply.get("proxy-status") or b"")
-            self.assertLess(time.monotonic() - start, 0.2 * SLOW)
+            self.assertLess(time.monotonic() - start, 1 * SLOW)  # No timeout is waited for.
             port = dead.port
             dead.close()
             origin = Origin(port).__enter__()
             self.addCleanup(origin.__exit__)
-            deadline = time.monotonic() + 1.5 * SLOW
+            deadline = time.monotonic() + 5 * SLOW
             while exchange(proxy.port(), "GET", "/ok")[0].status != 200:
-                self.assertLess(time.monotonic(), deadline, "not back within a second")
+                self.assertLess(time.monotonic(), deadline, "not back in time")
 
     def test_a_connect_that_never_ends_is_504_or_goes_elsewhere(self):
         """F03 on loopback: a listener whose backlog is full answers no SYN."""

@@ -80,9 +80,9 @@ class Late(unittest.TestCase):
             self.add(ORIGIN)
             self.assertEqual(self.get(V4, 8080, "/ok"), 502)  # It refuses.
             with Origin(8099, host=ORIGIN):
-                deadline = time.monotonic() + 1 * SLOW
+                deadline = time.monotonic() + 5 * SLOW
                 while self.get(V4, 8080, "/ok") != 200:
-                    self.assertLess(time.monotonic(), deadline, "not served within a second")
+                    self.assertLess(time.monotonic(), deadline, "not served in time")
                     time.sleep(0.01)
 
 

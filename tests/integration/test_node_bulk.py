@@ -132,12 +132,12 @@ class KilledUnderLoad(unittest.TestCase):
             self.assertGreater(result["ok"], 1000, result)
 
     def serve_again(self, proxy):
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while subprocess.run(
             ["curl", "-sf", "-o", "/dev/null", f"http://127.0.0.1:{proxy.port()}/items"],
             check=False,
         ).returncode:
-            self.assertLess(time.monotonic(), deadline, "not back within 5 s")
+            self.assertLess(time.monotonic(), deadline, "not back in time")
 
 
 if __name__ == "__main__":

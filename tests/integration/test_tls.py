@@ -297,10 +297,10 @@ class Tls(unittest.TestCase):
         self.assertEqual(len(self.origin.heads), before)
 
     def test_a_silent_handshake_ends_in_time(self):
+        start = time.monotonic()
         with socket.create_connection(("127.0.0.1", self.proxy.port("open")), 10 * SLOW) as raw:
-            start = time.monotonic()
             self.assertEqual(raw.recv(1), b"")
-            self.assertGreater(time.monotonic() - start, 0.25)
+            self.assertGreater(time.monotonic() - start, 0.29)
 
     def test_a_half_closed_client_is_answered(self):  # F09
         for polite in (True, False):
@@ -368,7 +368,9 @@ class Tls(unittest.TestCase):
     def test_an_origin_that_wants_to_know_who_we_are(self):
         """In TLS 1.3 its alert comes after the handshake: the log must say so all the same."""
         self.assertEqual(self.ask(self.connect(), "/nameless").status, 502)
-        self.proxy.wait_log("'nameless', endpoint .*: upstream_reset, TLS: .*certificate required", 5 * SLOW)
+        self.proxy.wait_log(
+            "'nameless', endpoint .*: upstream_reset, TLS: .*certificate required", 5 * SLOW
+        )
 
     def test_a_wrong_file_is_named_with_its_line(self):
         (self.dir / "empty.pem").write_text("")

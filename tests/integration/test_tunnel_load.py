@@ -1,4 +1,4 @@
-"""Tunnels that carry much, or nothing for long: half-closes (F09), stops (F27), back-pressure, splicing, a day."""
+"""Tunnels that carry much, or nothing for long: half-closes (F09), stops (F27), back-pressure, splicing, hours."""
 import hashlib
 import json
 import os
@@ -243,28 +243,28 @@ class Tunnels(unittest.TestCase):
         self.assertEqual(self.logged()[-1]["end_reason"], "shutdown")
 
     @unittest.skipUnless(FAKETIME and not skips("test_tunnel_load.day"), "needs libfaketime")
-    def test_a_day_without_a_limit(self):
-        """24 hours in seconds, by a clock that runs fast: bytes once an hour keep it alive, silence ends it after one."""
+    def test_hours_without_a_limit(self):
+        """Hours in seconds, by a clock that runs fast: bytes now and then keep it alive, an hour of silence ends it."""
         self.start(
             "--single-process",
-            env={"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+0 x14400", "FAKETIME_NO_CACHE": "1"},
+            env={"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+0 x3600", "FAKETIME_NO_CACHE": "1"},
         )
         client, origin = self.open()
-        for _ in range(60):  # 0.1 s are 24 minutes.
+        for _ in range(60):  # 0.1 s are 6 minutes, an hour a second: this machine may be slow.
+            ticked = time.monotonic()
             client.sendall(b"tick")
             self.assertEqual(origin.recv(100), b"tick")
             with self.assertRaises(TimeoutError):
                 client.settimeout(0.1)
                 client.recv(1)
         client.settimeout(10 * SLOW)
-        began = time.monotonic()
         self.assertEqual(client.recv(1), b"")  # The hour, and 5 s for a goodbye.
-        self.assertGreater(time.monotonic() - began, 0.1)
+        self.assertGreater(time.monotonic() - ticked, 0.9)
         self.proxy.signal(signal.SIGTERM)
         self.proxy.wait_exit()
         line = self.logged()[-1]
         self.assertEqual(line["end_reason"], "tunnel_idle")
-        self.assertGreater(line["duration_ms"], 24 * 3600 * 1000)
+        self.assertGreater(line["duration_ms"], 6 * 3600 * 1000)
 
 
 if __name__ == "__main__":

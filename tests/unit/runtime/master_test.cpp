@@ -252,7 +252,7 @@ BOOST_AUTO_TEST_CASE(the_next_engine_serves_what_waited_on_the_same_port) {
         const auto start = clock_type::now();
         ::kill(pid, SIGKILL);
         const int next = ask(port);
-        BOOST_TEST((clock_type::now() - start < std::chrono::milliseconds(500)));
+        BOOST_TEST((clock_type::now() - start < std::chrono::seconds(5)));
         BOOST_TEST(next != pid);
         const auto [same_port, next_pid] = port_and_pid(master.wait_for("port"));
         BOOST_TEST(same_port == port);
