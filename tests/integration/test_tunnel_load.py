@@ -56,8 +56,12 @@ class Tunnels(unittest.TestCase):
             shutil.copy(file, self.plugins.name)
         os.chmod(self.plugins.name, 0o755)
 
-    def start(self, *words, **how):
+    def start(self, *words, patient=False, **how):
         text = CONFIG.format(port=self.listener.getsockname()[1])
+        if patient:
+            text = text.replace('0" }', '0", timeouts: { head: 24h } }').replace(
+                "app: { ", "app: { timeouts: { connect: 24h, send: 24h, response: 24h }, "
+            )
         self.proxy = Proxy(text, args=["--plugins-dir", self.plugins.name, *words], **how)
         self.addCleanup(self.proxy.cleanup)
 
@@ -247,6 +251,7 @@ class Tunnels(unittest.TestCase):
         """Hours in seconds, by a clock that runs fast: bytes now and then keep it alive, an hour of silence ends it."""
         self.start(
             "--single-process",
+            patient=True,  # The usual limits of what comes before the tunnel would be milliseconds.
             env={"LD_PRELOAD": str(FAKETIME), "FAKETIME": "+0 x3600", "FAKETIME_NO_CACHE": "1"},
         )
         client, origin = self.open()
