@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <map>
 #include <string_view>
 
 #include "kernel/base/log.hpp"
@@ -67,21 +66,27 @@ void worker::stop() {
     stop_bell_.ring();
 }
 
+std::map<std::string_view, std::shared_ptr<upstream::chooser>> worker::choosers_by_name(
+    const stream::site* of) {
+    std::map<std::string_view, std::shared_ptr<upstream::chooser>> all;
+    if (of)
+        for (const auto& c : of->choosers) all[c->of().name] = c;
+    return all;
+}
+
 // A chooser goes on with its upstream; one of an upstream that has changed goes on from it.
 void worker::make_choosers(stream::site& of, const stream::site* before) {
-    std::map<std::string_view, const std::shared_ptr<upstream::chooser>*> by_name;
-    if (before)
-        for (const auto& old : before->choosers) by_name[old->of().name] = &old;
+    const auto all = choosers_by_name(before);
     for (const auto& u : of.plan->upstreams) {
-        const auto old = by_name.find(u->name);
-        if (old != by_name.end() && &(*old->second)->of() == u.get()) {
-            (*old->second)->stay(context_.connections);
-            of.choosers.push_back(*old->second);
+        const auto old = all.find(u->name);
+        if (old != all.end() && &old->second->of() == u.get()) {
+            old->second->stay(context_.connections);
+            of.choosers.push_back(old->second);
             continue;
         }
         of.choosers.push_back(std::make_shared<upstream::chooser>(
             *u, context_.connections, context_.marker, setup_.index, context_.random()));
-        if (old != by_name.end()) of.choosers.back()->go_on_from(**old->second);
+        if (old != all.end()) of.choosers.back()->go_on_from(*old->second);
     }
 }
 

@@ -8,9 +8,11 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernel/base/unique_fd.hpp"
@@ -92,8 +94,11 @@ private:
     void leave(stream::services_of_thread& here);
     std::shared_ptr<stream::site> make_site(std::shared_ptr<const stream::generation> plan,
                                             const stream::site* before);
+    static std::map<std::string_view, std::shared_ptr<upstream::chooser>> choosers_by_name(
+        const stream::site* of);
     void make_choosers(stream::site& of, const stream::site* before);
     void take(std::shared_ptr<stream::site> next);
+    void move_waiters(const stream::site& before);
     void move_acceptors(turnover& to);
     void move_connections(const turnover& to, const std::shared_ptr<stream::site>& from);
     void look_at_tenants();

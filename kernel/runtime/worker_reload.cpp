@@ -67,8 +67,17 @@ void worker::take(std::shared_ptr<stream::site> next) {
     const auto before = std::exchange(context_.current, std::move(next));
     tenants_.add(context_.current);
     elect(before->plan.get());
+    move_waiters(*before);
     look_again_ = look_first;
     tenants_timer_.arm(loop_.timers(), loop_.now() + look_again_);
+}
+
+// Who waits for a place at an upstream waits for one at the endpoints that it has now.
+void worker::move_waiters(const stream::site& before) {
+    const auto old = choosers_by_name(&before);
+    for (const auto& now : context_.current->choosers)
+        if (const auto was = old.find(now->of().name); was != old.end() && was->second != now)
+            now->take_waiters_of(*was->second, loop_);
 }
 
 // Active health checks run on one worker, the first: those of the generation in force, and no

@@ -51,6 +51,7 @@ forward::asking::asking(forward& f)
     waiter.owner = &f;
     waiter.take = [](void* self) { return static_cast<forward*>(self)->take_place(); };
     waiter.go = [](void* self) { static_cast<forward*>(self)->go_on_from_queue(); };
+    waiter.moved = [](void* self) { static_cast<forward*>(self)->take_new_endpoints(); };
 }
 
 forward::~forward() {
@@ -376,6 +377,7 @@ void forward::cancel(bool with_reset) noexcept {
 void forward::reset() noexcept {
     cancel();
     chooser_ = nullptr;
+    later_.reset();
     policy_ = nullptr;
     slots_ = nullptr;
     asked_ = 0;

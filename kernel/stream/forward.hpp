@@ -25,6 +25,7 @@
 namespace pkernel::stream {
 
 class stream;
+struct site;
 struct attempt_policy;
 struct slot;
 
@@ -135,7 +136,7 @@ private:
     };
 
     void attempt(bool same);
-    bool endpoints_changed() const noexcept;
+    upstream::chooser* newest() const noexcept;
     bool take_new_endpoints();
     bool choose();
     bool find_place();
@@ -187,6 +188,8 @@ private:
     stream& stream_;
     std::unique_ptr<asking> ask_;  // From start on; null in a tunnel that has settled.
     upstream::chooser* chooser_ = nullptr;
+    // The chooser's, where it is not the stream's: of a config that came since the request began.
+    std::shared_ptr<site> later_;
     const attempt_policy* policy_ = nullptr;
     slot** slots_ = nullptr;   // One for each plugin of the policy; in the arena.
     std::size_t asked_ = 0;    // How many of them know of this attempt.

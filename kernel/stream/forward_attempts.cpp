@@ -154,9 +154,8 @@ bool forward::wait_for_place() {
     return true;
 }
 
-// Leaves the line, too, where names stand for other endpoints by now.
 bool forward::take_place() {
-    return endpoints_changed() || (chosen_ = choose());
+    return chosen_ = choose();
 }
 
 // The time in the queue is none of the attempts'.
@@ -166,9 +165,7 @@ void forward::go_on_from_queue() {
     const auto now = stream_.in().loop.now();
     if (attempts_ == 0) first_attempt_ = now;
     queue_time_ += now - queued_since_;
-    if (chosen_) return attempt(false);
-    same_ = false;  // Not from here: the line goes with its site.
-    ask_->delay_timer.arm(stream_.in().loop.timers(), now);
+    attempt(false);
 }
 
 void forward::leave_queue() {
@@ -191,22 +188,25 @@ bool forward::may_ask_again() {
     return chooser_->of().conf->try_all_down;
 }
 
-// Names of this upstream stand for other endpoints since the request began: what is still to be
-// tried are those.
-bool forward::endpoints_changed() const noexcept {
-    const auto& newest = stream_.in().current;
-    const site& ours = stream_.where();
-    if (newest.get() == &ours) return false;
-    return newest && pinned_.index == PK_NO_ENDPOINT && newest->plan->model == ours.plan->model &&
-           newest->choosers[stream_.route()->upstream].get() != chooser_;
+// The upstream as it is now: since the request began names may stand for other endpoints, or
+// another config has come. One that has left the config is what it was.
+upstream::chooser* forward::newest() const noexcept {
+    const auto& now = stream_.in().current;
+    const site& began = stream_.where();
+    if (!now || now == later_ || now.get() == &began || pinned_.index != PK_NO_ENDPOINT)
+        return chooser_;
+    if (now->plan->model == began.plan->model)
+        return now->choosers[stream_.route()->upstream].get();
+    for (const auto& c : now->choosers)
+        if (c->of().name == chooser_->of().name) return c.get();
+    return chooser_;
 }
 
-// False: the endpoint of the last attempt is not among them.
+// What is still to be tried are the endpoints that the upstream has now; the request goes on by the
+// route that it began with. False: the endpoint of the last attempt is not among them.
 bool forward::take_new_endpoints() {
     const upstream::chooser& before = *chooser_;
-    const auto keep = stream_.shared_site();
-    const auto& newest = stream_.in().current;
-    upstream::chooser& next = *newest->choosers[stream_.route()->upstream];
+    upstream::chooser& next = *newest();
     const auto now_of = [&](std::uint32_t index) {
         return index == PK_NO_ENDPOINT ? index : next.index_of(before.of().endpoints[index]);
     };
@@ -216,16 +216,21 @@ bool forward::take_new_endpoints() {
         if (const auto now = now_of(tried.index[i]); now != PK_NO_ENDPOINT)
             tried.index[tried.count++] = now;
     const auto last = now_of(endpoint_);
-    if (last == PK_NO_ENDPOINT) release();
+    // Another balancer may count where this one did not.
+    if (last == PK_NO_ENDPOINT || before.counts(endpoint_) != next.counts(last)) release();
     chooser_ = &next;
     endpoint_ = last;
-    stream_.move_to(newest);
+    const auto newest = stream_.in().current;
+    if (!later_ && newest->plan->model == stream_.where().plan->model)
+        stream_.move_to(newest);
+    else
+        later_ = newest;
     return last != PK_NO_ENDPOINT;
 }
 
 // Tries the next endpoint, or the same one again. Requires that no connection is in use.
 void forward::attempt(bool same) {
-    if (endpoints_changed() && !take_new_endpoints()) same = false;
+    if (newest() != chooser_ && !take_new_endpoints()) same = false;
     for (bool vetoed = false;; same = false) {
         if (same && !may_ask_again()) {  // Health has taken it out meanwhile: another one.
             release();

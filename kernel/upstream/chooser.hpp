@@ -57,6 +57,10 @@ public:
     // Where requests of this worker wait; what comes now has to if anybody does.
     wait_door& door(net::loop& loop);
     bool anybody_waits() const noexcept { return upstream_.line.anybody(); }
+    // Who waits at the chooser of a generation before waits here (wait_door::move_to).
+    void take_waiters_of(chooser& before, net::loop& loop) {
+        if (before.door_) before.door_->move_to(door(loop));
+    }
 
     // How an attempt at it ended, for balancers that ask.
     void result(std::uint32_t index, std::uint32_t cause, net::nanoseconds took);
@@ -81,6 +85,8 @@ public:
     const upstream& of() const noexcept { return upstream_; }
     // The very same endpoint, with its counters, of another generation; or PK_NO_ENDPOINT.
     std::uint32_t index_of(const endpoint& other) const noexcept;
+    // Whether requests at it are counted.
+    bool counts(std::uint32_t index) const noexcept { return counts(upstream_.endpoints[index]); }
     // Its endpoints are in the config still (pool::begin_round).
     void stay(pool& connections) const;
     peer_pool& peers(std::uint32_t index) noexcept { return *peers_[index]; }

@@ -1,6 +1,9 @@
 #include "kernel/upstream/wait_room.hpp"
 
 #include <utility>
+#include <vector>
+
+#include "kernel/base/check.hpp"
 
 namespace pkernel::upstream {
 
@@ -34,6 +37,18 @@ void wait_line::call_first() noexcept {
     if (!waiters_.empty()) waiters_.front().door_->bell_.ring();
 }
 
+// Under the room's lock. Both are in the order of their tickets.
+void wait_line::merge(base::list<waiter, waiter>& others) noexcept {
+    base::list<waiter, waiter> all;
+    while (!others.empty() && !waiters_.empty()) {
+        auto& first = others.front().ticket_ < waiters_.front().ticket_ ? others : waiters_;
+        all.push_back(first.front());
+    }
+    while (!waiters_.empty()) all.push_back(waiters_.front());
+    while (!all.empty()) waiters_.push_back(all.front());
+    while (!others.empty()) waiters_.push_back(others.front());
+}
+
 wait_door::wait_door(wait_line& line, net::loop& loop, net::nanoseconds again)
     : line_(line),
       loop_(loop),
@@ -54,13 +69,19 @@ bool wait_door::enter(waiter& w, std::uint32_t most) {
     w.door_ = this;
     {
         const std::lock_guard hold(room.lock_);
+        w.ticket_ = ++room.tickets_;
         line_.waiters_.push_back(w);
         line_.count_.fetch_add(1, std::memory_order_relaxed);
     }
     // A place that was given back before it stood here, nobody has told it of.
     bell_.ring();
-    if (own_++ == 0 && again_.count() > 0) timer_.arm(loop_.timers(), loop_.now() + again_);
+    count_in(1);
     return true;
+}
+
+void wait_door::count_in(std::uint32_t more) {
+    if (own_ == 0 && again_.count() > 0) timer_.arm(loop_.timers(), loop_.now() + again_);
+    own_ += more;
 }
 
 void wait_door::leave(waiter& w) {
@@ -72,6 +93,32 @@ void wait_door::leave(waiter& w) {
     line_.count_.fetch_sub(1, std::memory_order_relaxed);
     room.waiting_.fetch_sub(1, std::memory_order_relaxed);
     if (was_first) line_.call_first();
+}
+
+void wait_door::move_to(wait_door& other) {
+    if (own_ == 0) return;
+    wait_line& to = other.line_;
+    PK_CHECK(to.room_ == line_.room_);
+    std::vector<waiter*> ours;
+    ours.reserve(own_);
+    {
+        const std::lock_guard hold(to.room_->lock_);
+        base::list<waiter, waiter> moved;
+        line_.waiters_.for_each([&](waiter& w) {
+            if (w.door_ != this) return;
+            w.door_ = &other;
+            moved.push_back(w);
+            ours.push_back(&w);
+        });
+        to.merge(moved);
+        line_.count_.fetch_sub(own_, std::memory_order_relaxed);
+        to.count_.fetch_add(own_, std::memory_order_relaxed);
+        line_.call_first();
+        to.call_first();
+    }
+    other.count_in(std::exchange(own_, 0));
+    timer_.cancel();
+    for (waiter* w : ours) w->moved(w->owner);
 }
 
 // If ours is the first: only we take it out, so it stays meanwhile. Another worker's may go as soon

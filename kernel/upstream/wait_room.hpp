@@ -30,12 +30,15 @@ struct waiter : base::list_hook<waiter> {
     bool (*take)(void* owner) = nullptr;
     // It has taken one, and does not stand in line any more. May do whatever it likes.
     void (*go)(void* owner) = nullptr;
+    // It stands in another line now (move_to). May not leave it before that returns.
+    void (*moved)(void* owner) = nullptr;
     void* owner = nullptr;
 
 private:
     friend class wait_door;
     friend class wait_line;
     wait_door* door_ = nullptr;
+    std::uint64_t ticket_ = 0;  // Who came before has a smaller one.
 };
 
 // Of one upstream, through all its generations. [any]
@@ -60,10 +63,12 @@ private:
 
     std::atomic<std::uint32_t> waiting_{0};
     std::mutex lock_;
+    std::uint64_t tickets_ = 0;
     base::list<wait_line, wait_line> lines_;
 };
 
-// Of one generation of it: those in it wait for the same endpoints. [any]
+// Of one generation of it: those in it wait for the same endpoints. Workers go over to the next one
+// at different moments, and take those who wait there with them. [any]
 class wait_line : public base::list_hook<wait_line> {
 public:
     explicit wait_line(std::shared_ptr<wait_room> room);
@@ -78,9 +83,10 @@ private:
     friend class wait_room;
     friend class wait_door;
     void call_first() noexcept;
+    void merge(base::list<waiter, waiter>& others) noexcept;
 
     const std::shared_ptr<wait_room> room_;
-    base::list<waiter, waiter> waiters_;   // Under the room's lock.
+    base::list<waiter, waiter> waiters_;   // Under the room's lock; by ticket.
     std::atomic<std::uint32_t> count_{0};  // Of them.
 };
 
@@ -99,10 +105,14 @@ public:
     bool enter(waiter& w, std::uint32_t most);
     // Out of it, from wherever it stands.
     void leave(waiter& w);
+    // All that came by this door wait at the other one, in the line of a newer generation, where
+    // they stand by when they came. None is refused. Then each is told.
+    void move_to(wait_door& other);
 
 private:
     friend class wait_line;
     void answer();
+    void count_in(std::uint32_t more);
 
     wait_line& line_;
     net::loop& loop_;

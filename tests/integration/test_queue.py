@@ -292,16 +292,53 @@ class Queue(unittest.TestCase):
         self.assertEqual(self.origin.most, 1)
 
     def test_a_reload_that_makes_places(self):
+        """For those who wait already, before who comes now."""
         self.start()
-        socks = [self.ask(f"/{i}") for i in range(3)]
+        socks = [self.ask(f"/{i}") for i in range(4)]
         queue = "queue: { size: 50, timeout: 60s }"
         self.assertIn("reloaded", self.proxy.reload(self.config(queue, places=2)))
-        # What comes now does not wait for those of before, whose limit was another one.
         socks += [self.ask("/new"), self.ask("/new")]
         self.assertTrue(self.origin.has_seen(3))
-        self.assertEqual(self.origin.seen, ["/0", "/new", "/new"])
-        self.origin.let_go(5)
-        self.assertEqual(self.statuses(socks), [200] * 5)
+        self.assertEqual(sorted(self.origin.seen), ["/0", "/1", "/2"])
+        self.origin.let_go(6)
+        self.assertEqual(self.statuses(socks), [200] * 6)
+
+    def test_a_reload_sends_who_waits_to_a_new_endpoint(self):
+        """With no place in the queue for one more: who stands in it is not refused for that."""
+        queue = "queue: { size: 9, timeout: 60s }"
+        self.start(queue)
+        socks = [self.ask(f"/{i}") for i in range(10)]
+        fresh = Origin()
+        self.addCleanup(fresh.close)
+        self.origins = [fresh]
+        self.assertIn("reloaded", self.proxy.reload(self.config("queue: { size: 3 }")))
+        self.assertTrue(fresh.has_seen(1))
+        self.assertEqual(self.answer(self.ask("/refused"))[0], 503)
+        fresh.let_go(9)
+        self.assertEqual(self.statuses(socks[1:]), [200] * 9)
+        self.assertEqual(fresh.seen, [f"/{i}" for i in range(1, 10)])
+        self.origin.let_go()
+        self.assertEqual(self.answer(socks[0])[0], 200)
+        self.assertEqual(self.origin.seen, ["/0"])
+
+    def test_a_reload_takes_a_repeated_request_to_the_new_endpoints(self):
+        """It waits for its next attempt meanwhile; `least_conn` counted it, and the next one does not."""
+        more = "attempt: [ retry: { tries: 3, delay: 2s } ]"
+        self.start(queue="balancer: least_conn", more=more, count=2, places=9)
+        for each in self.origins:
+            each.refuse()
+        sock = self.ask("/late")
+        self.origins = [Origin(), Origin()]
+        for each in self.origins:
+            self.addCleanup(each.close)
+            each.let_go()
+        self.assertIn(
+            "reloaded", self.proxy.reload(self.config("balancer: round_robin", more, places=9))
+        )
+        self.assertEqual(self.answer(sock)[0], 200)
+        self.assertEqual(sum((each.seen for each in self.origins), []), ["/late"])
+        ports = [each.port for each in self.origins]
+        self.assertIn(int(self.records()[0]["endpoint"].split(":")[1]), ports)
 
     def test_a_stop_in_the_middle_serves_who_waits(self):
         self.start()

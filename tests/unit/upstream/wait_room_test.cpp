@@ -45,7 +45,9 @@ struct one : waiter {
             auto* me = static_cast<one*>(self);
             me->order.push_back(me->n);
         };
+        moved = [](void* self) { ++static_cast<one*>(self)->moves; };
     }
+    int moves = 0;
     const int n;
     places& from;
     std::vector<int>& order;
@@ -195,6 +197,50 @@ BOOST_FIXTURE_TEST_CASE(each_generation_has_its_line_and_both_hear_of_a_place, f
     p.give_back(*room);
     turn();
     BOOST_TEST(order.size() == 2u);
+}
+
+// Two workers, one of which goes over to the newer line before the other.
+BOOST_FIXTURE_TEST_CASE(who_moves_to_a_newer_line_stands_there_by_when_it_came, fixture) {
+    wait_line newer(room);
+    wait_door others(line, loop, 0ns), next(newer, loop, 0ns), others_next(newer, loop, 0ns);
+    BOOST_TEST(p.take());
+    one d{4, p, order}, e{5, p, order};
+    BOOST_TEST(door.enter(a, 4));
+    BOOST_TEST(others.enter(b, 4));
+    BOOST_TEST(door.enter(c, 4));
+    BOOST_TEST(others.enter(d, 4));
+    others.move_to(others_next);
+    BOOST_TEST(others_next.enter(e, 5));
+    BOOST_TEST(room->waiting() == 5u);
+    BOOST_TEST(line.anybody());
+    door.move_to(next);
+    BOOST_TEST(!line.anybody());
+    BOOST_TEST(newer.anybody());
+    BOOST_TEST(room->waiting() == 5u);
+    for (const one* each : {&a, &b, &c, &d}) BOOST_TEST(each->moves == 1);
+    BOOST_TEST(e.moves == 0);
+    turn();
+    others_next.leave(d);
+    for (int n = 0; n < 4; ++n) {
+        p.give_back(*room);
+        turn();
+    }
+    BOOST_TEST(order == (std::vector{1, 2, 3, 5}));
+    BOOST_TEST(room->waiting() == 0u);
+    BOOST_TEST(!newer.anybody());
+}
+
+BOOST_FIXTURE_TEST_CASE(who_moves_sees_the_places_that_are_free_there, fixture) {
+    wait_line newer(room);
+    wait_door next(newer, loop, 0ns);
+    BOOST_TEST(p.take());
+    BOOST_TEST(door.enter(a, 3));
+    turn();
+    p.used = 0;
+    door.move_to(next);
+    next.move_to(door);
+    turn();
+    BOOST_TEST(order == (std::vector{1}));
 }
 
 BOOST_FIXTURE_TEST_CASE(what_nobody_told_of_is_seen_by_the_timer, fixture) {
