@@ -114,7 +114,7 @@ constexpr pk_option endpoint_options[] = {
     option("backup", PK_OPT_BOOL, "Used only when no other one is up.").by_default("false"),
     count("max_connections", "Open connections to it, from all workers; 0: no limit.")
         .by_default("0"),
-    option("state", PK_OPT_ENUM, "drain: no new requests; down: not used at all.")
+    option("state", PK_OPT_ENUM, "drain: for clients that are tied to it alone; down: for none.")
         .one_of(endpoint_states)
         .by_default("up"),
 };

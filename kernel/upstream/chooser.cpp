@@ -14,8 +14,12 @@ std::uint32_t in_flight(const endpoint& e) noexcept {
     return __atomic_load_n(&e.shared->abi.in_flight, __ATOMIC_SEQ_CST);
 }
 
+bool has_room(const endpoint& e) noexcept {
+    return e.connections_max == 0 || in_flight(e) < e.connections_max;
+}
+
 bool has_place(const endpoint& e) noexcept {
-    return e.in && (e.connections_max == 0 || in_flight(e) < e.connections_max);
+    return e.in && has_room(e);
 }
 
 // splitmix64: balancers get fresh bits without a call to the system.
@@ -54,6 +58,7 @@ chooser::chooser(upstream& of, pool& connections, plugin::marker_slot& marker, s
     for (const endpoint& e : of.endpoints) peers_.push_back(connections.of(e.key));
     words_.assign(of.balancers.size(), std::vector<std::int64_t>(of.endpoints.size() * 2));
     candidates_.reserve(of.endpoints.size());
+    draining_.reserve(of.draining.size());
 }
 
 void chooser::stay(pool& connections) const {
@@ -63,7 +68,8 @@ void chooser::stay(pool& connections) const {
 namespace {
 
 bool is_same_to_balancers(const endpoint& a, const endpoint& b) {
-    return a.key == b.key && a.weight == b.weight && a.backup == b.backup && a.in == b.in;
+    return a.key == b.key && a.weight == b.weight && a.backup == b.backup && a.in == b.in &&
+           a.drains == b.drains;
 }
 
 }  // namespace
@@ -87,21 +93,30 @@ std::uint32_t chooser::pick(const tried& before, net::instant now, pk_stream* st
     const auto& all = upstream_.endpoints;
     early_ = false;
     if (before.count == tried::attempts_max) return PK_NO_ENDPOINT;
+    find_draining(before, now);
     // The usual case costs nothing by endpoint.
     if (before.count == 0 && upstream_.out.load(std::memory_order_relaxed) == 0) {
         const auto& primaries = upstream_.primaries;
-        if (all.size() == 1) return all[0].in ? 0 : PK_NO_ENDPOINT;
+        if (all.size() == 1 && draining_.empty()) return all[0].in ? 0 : PK_NO_ENDPOINT;
         const bool every = primaries.size() == all.size();
         if (!primaries.empty())
             return ask(every ? nullptr : primaries.data(), primaries.size(), before, stream,
                        response_field);
     }
     if (!find_candidates(before, now, false)) {
-        early_ = true;
-        if (!find_candidates(before, now, true)) return PK_NO_ENDPOINT;
+        early_ = find_candidates(before, now, true);
+        if (!early_ && draining_.empty()) return PK_NO_ENDPOINT;
     }
-    if (all.size() == 1) return 0;
+    if (all.size() == 1 && draining_.empty()) return 0;
     return ask(candidates_.data(), candidates_.size(), before, stream, response_field);
+}
+
+void chooser::find_draining(const tried& before, net::instant now) {
+    draining_.clear();
+    for (const auto i : upstream_.draining) {
+        const endpoint& e = upstream_.endpoints[i];
+        if (has_room(e) && !before.has(i) && may_ask(e, now, false)) draining_.push_back(i);
+    }
 }
 
 // Those that may be picked: primaries, if there are none backups. `early`: as no one is up, those
@@ -148,7 +163,7 @@ std::uint32_t chooser::index_of(const endpoint& other) const noexcept {
 
 bool chooser::is_up(std::uint32_t index) const noexcept {
     const endpoint& e = upstream_.endpoints[index];
-    return e.in && !e.health->down();
+    return e.serves() && !e.health->down();
 }
 
 std::uint32_t chooser::ask(const std::uint32_t* candidates, std::size_t count, const tried& before,
@@ -170,16 +185,26 @@ std::uint32_t chooser::ask(const std::uint32_t* candidates, std::size_t count, c
     return index;
 }
 
-// Asks one of the balancers. What it answers is a candidate, or PK_NO_ENDPOINT.
+// Asks one of the balancers. What it answers is a candidate, an endpoint that is drained if it ties
+// clients to endpoints, or PK_NO_ENDPOINT.
 std::uint32_t chooser::call(std::size_t balancer, const pk_pick& choice) {
     const balancer_use& use = upstream_.balancers[balancer];
     pk_pick own = choice;
     own.words = words_[balancer].data();
+    if (use.needs & PK_BALANCER_TIES) {
+        own.draining = draining_.data();
+        own.draining_count = static_cast<std::uint32_t>(draining_.size());
+    }
+    if (own.candidates && own.candidate_count + own.draining_count == 0) return PK_NO_ENDPOINT;
     plugin::call_marker mark(marker_, use.instance->number());
     const auto index = use.hooks.pick(use.instance->self(), &own);
-    if (!choice.candidates) return index < upstream_.endpoints.size() ? index : PK_NO_ENDPOINT;
-    const auto* end = choice.candidates + choice.candidate_count;
-    return std::find(choice.candidates, end, index) != end ? index : PK_NO_ENDPOINT;
+    if (!own.candidates) return index < upstream_.endpoints.size() ? index : PK_NO_ENDPOINT;
+    const auto is_in = [index](const std::uint32_t* list, std::uint32_t count) {
+        return std::find(list, list + count, index) != list + count;
+    };
+    const bool may =
+        is_in(own.candidates, own.candidate_count) || is_in(own.draining, own.draining_count);
+    return may ? index : PK_NO_ENDPOINT;
 }
 
 // Of a copy only the candidates count: the rest is what the outermost was given.
@@ -193,7 +218,6 @@ std::uint32_t chooser::ask_inner(const plugin::instance& inner, const pk_pick& c
     pk_pick own = here.first;
     own.candidates = choice.candidates;
     own.candidate_count = choice.candidate_count;
-    if (own.candidates && own.candidate_count == 0) return PK_NO_ENDPOINT;
     ++here.depth;
     const auto index = call(static_cast<std::size_t>(found - all.begin()), own);
     --here.depth;

@@ -37,6 +37,7 @@ public:
             std::uint64_t seed);
 
     // The index of an endpoint that was not tried yet, primaries before backups, or PK_NO_ENDPOINT.
+    // One that is drained, only if a balancer knows that the request belongs there.
     // One that is down but on trial counts as up. `stream` is the handle that the balancer may read
     // the request by; `response_field` is what it may call meanwhile.
     std::uint32_t pick(const tried& before, net::instant now, pk_stream* stream,
@@ -95,6 +96,7 @@ private:
     struct choice_under_way;
     friend std::uint32_t pick_inner(const pk_inner_balancer* inner, const pk_pick* choice);
 
+    void find_draining(const tried& before, net::instant now);
     bool find_candidates(const tried& before, net::instant now, bool early);
     bool may_ask(const endpoint& e, net::instant now, bool early) const noexcept;
     bool reserve_room(const endpoint& e) noexcept;
@@ -114,6 +116,7 @@ private:
     std::vector<std::shared_ptr<peer_pool>> peers_;
     std::vector<std::vector<std::int64_t>> words_;  // By balancer.
     std::vector<std::uint32_t> candidates_;
+    std::vector<std::uint32_t> draining_;
     retry_budget budget_;
     std::unique_ptr<wait_door> door_;  // Made when it is first needed.
     bool early_ = false;               // The last pick found nobody up.

@@ -31,14 +31,17 @@ void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer) 
 void publish(upstream& u) {
     u.abi_endpoints.clear();
     for (endpoint& e : u.endpoints) {
-        e.shared->abi.usable = e.in && !e.health->down() ? 1 : 0;
+        e.shared->abi.usable = e.serves() && !e.health->down() ? 1 : 0;
         if (!e.backup && e.in)
             u.primaries.push_back(static_cast<std::uint32_t>(u.abi_endpoints.size()));
+        if (e.drains && (u.balancer_needs & PK_BALANCER_TIES))
+            u.draining.push_back(static_cast<std::uint32_t>(u.abi_endpoints.size()));
         pk_endpoint out{};
         out.address = http::to_str(e.key.address);
         out.weight = e.weight;
         if (e.backup) out.flags |= PK_ENDPOINT_BACKUP;
         if (!e.in) out.flags |= PK_ENDPOINT_OUT;
+        if (e.drains) out.flags |= PK_ENDPOINT_DRAINS;
         out.shared = &e.shared->abi;
         u.abi_endpoints.push_back(out);
     }

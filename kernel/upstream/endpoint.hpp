@@ -44,7 +44,9 @@ struct endpoint {
     bool named = false;                     // The config's name, whatever its addresses are now.
     std::uint32_t weight = 1;
     bool backup = false;
-    bool in = true;                     // By the config's `state`.
+    bool in = true;       // By the config's `state`.
+    bool drains = false;  // By the same: it serves those alone whom a balancer tied to it before.
+    bool serves() const noexcept { return in || drains; }
     std::uint64_t connections_max = 0;  // Requests at a time, of all workers; 0: no limit.
     // Goes on in the next generation if the endpoint does.
     std::shared_ptr<shared_counters> shared = std::make_shared<shared_counters>();
@@ -82,6 +84,7 @@ struct upstream {
     pk_endpoints snapshot{};
     // Those that are candidates when nothing has happened: neither backup nor out by the config.
     std::vector<std::uint32_t> primaries;
+    std::vector<std::uint32_t> draining;  // None where no balancer ties clients.
     // Endpoints out at the moment, down or full, that the config has in; a full one that is down
     // counts twice. While there is none, a choice looks at no endpoint. [any], relaxed: a hint;
     // what health and in_flight say decides. One for all generations of the upstream, since
@@ -97,8 +100,8 @@ void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer);
 // Whether a kept connection to `peer` leads where the endpoint is now.
 bool is_at(const endpoint& e, const pk_address& peer) noexcept;
 
-// Fills abi_endpoints, snapshot and primaries. Call once, when `endpoints` will not change any
-// more.
+// Fills abi_endpoints, snapshot, primaries and draining; balancers are there. Call once, when
+// `endpoints` will not change any more.
 void publish(upstream& u);
 
 }  // namespace pkernel::upstream

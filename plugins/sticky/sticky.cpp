@@ -88,6 +88,8 @@ public:
         (void)mark_of(secret_, "");
     }
 
+    static constexpr bool ties_clients = true;
+
     std::uint32_t pick(const pk::pick& p) const {
         const part& marks = part_of(p);
         const std::uint32_t had = named_by_cookie(p, marks);
@@ -146,7 +148,7 @@ private:
         return pk::hash_of({m.data(), m.size()});
     }
 
-    // The candidate that a cookie of the request names; the first such cookie counts.
+    // The endpoint that a cookie of the request names; the first such cookie counts.
     std::uint32_t named_by_cookie(const pk::pick& p, const part& marks) const noexcept {
         for (const pk::field f : p.request_fields().each("cookie")) {
             for (auto rest = f.value; !rest.empty();) {
@@ -173,16 +175,19 @@ private:
         for (; at != marks.sorted.end() && at->hash == hash; ++at) {
             const mark& ours = marks.of[at->index];
             if (CRYPTO_memcmp(ours.data(), given.data(), given.size()) == 0 &&
-                is_candidate(p, at->index))
+                may_be_picked(p, at->index))
                 return at->index;
         }
         return pk::no_endpoint;
     }
 
-    static bool is_candidate(const pk::pick& p, std::uint32_t index) noexcept {
+    // Of those that are drained, too: a cookie is older than that.
+    static bool may_be_picked(const pk::pick& p, std::uint32_t index) noexcept {
         if (p.all()) return true;
         for (std::uint32_t i = 0; i < p.count(); ++i)
             if (p.candidate(i) == index) return true;
+        for (std::uint32_t i = 0; i < p.draining_count(); ++i)
+            if (p.draining(i) == index) return true;
         return false;
     }
 

@@ -113,6 +113,22 @@ BOOST_AUTO_TEST_CASE(when_its_endpoint_is_out_another_is_picked_for_it) {
     BOOST_TEST(s.balancer.violations().empty());
 }
 
+BOOST_AUTO_TEST_CASE(who_has_one_stays_at_an_endpoint_that_is_drained) {
+    stage s;
+    BOOST_TEST((s.balancer.needs() & PK_BALANCER_TIES) != 0u);
+    s.pick();
+    const auto cookie = s.given();
+    s.choice = 2;
+    s.balancer.drain({0, 1});
+    BOOST_TEST(s.pick(cookie, {2}) == 1u);
+    BOOST_TEST(s.balancer.response_fields().empty());
+    BOOST_TEST(s.pick({}, {2}) == 2u);  // Nobody else is sent there.
+    s.balancer.drain({0});
+    BOOST_TEST(s.pick(cookie, {2}) == 2u);
+    BOOST_TEST(s.balancer.response_fields().size() == 1u);
+    BOOST_TEST(s.balancer.violations().empty());
+}
+
 BOOST_AUTO_TEST_CASE(it_outlives_a_change_of_the_other_endpoints) {
     stage s;
     s.pick();

@@ -165,6 +165,36 @@ class Balancers(unittest.TestCase):
         moved, reply = self.where(self.connect(), {"Cookie": homes[0]})
         self.assertEqual(reply.getheader("Set-Cookie").split(";")[0], homes[moved])
 
+    def test_an_endpoint_that_is_drained_keeps_its_clients_and_gets_no_others(self):
+        balancer = "{ sticky: { secret: 0123456789abcdef, fallback: round_robin } }"
+        balancer += "\n    health: [ health_active: { path: /ok?health, interval: 50ms, fall: 1, rise: 1 } ]"
+        self.start(balancer, workers=2)
+        cookies = {}
+        while len(cookies) < 3:
+            home, reply = self.where(self.connect())
+            cookies[home] = {"Cookie": reply.getheader("Set-Cookie").split(";")[0]}
+        drained = {0: ", state: drain", 1: ", state: drain"}
+        self.assertIn("reloaded", self.proxy.reload(self.config(balancer, range(3), drained)))
+        for home in (0, 1, 2):
+            again, reply = self.where(self.connect(), cookies[home])
+            self.assertEqual((again, reply.getheader("Set-Cookie")), (home, None))
+        for _ in range(6):
+            self.assertEqual(self.where(self.connect())[0], 2)
+        # It is probed still, and while it is down its clients go elsewhere.
+        self.kill(0)
+        self.proxy.wait_log("down \\(health_active", 10 * SLOW)
+        self.assertEqual(self.where(self.connect(), cookies[0])[0], 2)
+        # All of them: only who belongs there is served.
+        every = {i: ", state: drain" for i in range(3)}
+        self.assertIn("reloaded", self.proxy.reload(self.config(balancer, range(3), every)))
+        self.assertEqual(self.where(self.connect(), cookies[1])[0], 1)
+        self.assertEqual(self.get(self.connect()).status, 503)
+        self.assertIn("reloaded", self.proxy.reload(self.config("round_robin", range(3), drained)))
+        self.assertEqual(self.where(self.connect(), cookies[1])[0], 2)
+        every[1] = ", state: down"
+        self.assertIn("reloaded", self.proxy.reload(self.config(balancer, range(3), every)))
+        self.assertEqual(self.get(self.connect(), fields=cookies[1]).status, 503)
+
     def test_nothing_is_lost_while_one_of_three_is_dead(self):
         for balancer in ALL:
             with self.subTest(balancer):

@@ -4,11 +4,14 @@
 //     void on_result(const pk_endpoints&, uint32_t index, uint32_t cause, uint64_t ns) const
 //     static constexpr bool uses_in_flight       the kernel counts requests in flight for it,
 //     bool counts_in_flight() const              or the same as a question to the instance
+//     static constexpr bool ties_clients         it may pick endpoints that are drained, too
 
 #pragma once
 
 #include <pkernel/abi/balancer.h>
 #include <pkernel/detail/factory.hpp>
+
+#include <cstddef>
 
 namespace pk {
 
@@ -27,7 +30,8 @@ public:
     }
     std::uint64_t version() const noexcept { return p_->endpoints->version; }
 
-    // Those that may be picked; never none. `all` is the usual case: then candidate(i) is i.
+    // Those that may be picked; none only where `draining` is not empty. `all` is the usual case:
+    // then candidate(i) is i.
     bool all() const noexcept { return p_->candidates == nullptr; }
     std::uint32_t count() const noexcept {
         return all() ? p_->endpoints->count : p_->candidate_count;
@@ -35,6 +39,14 @@ public:
     std::uint32_t candidate(std::uint32_t i) const noexcept {
         return all() ? i : p_->candidates[i];
     }
+
+    // Of a balancer that ties clients to endpoints: those that are drained, which it may pick for a
+    // client that it tied to one before.
+    std::uint32_t draining_count() const noexcept {
+        constexpr auto end = offsetof(pk_pick, draining_count) + sizeof(std::uint32_t);
+        return p_->size >= end ? p_->draining_count : 0;
+    }
+    std::uint32_t draining(std::uint32_t i) const noexcept { return p_->draining[i]; }
 
     // Two words of this worker and this balancer for endpoint `index`; zero at first.
     std::int64_t* words(std::uint32_t index) const noexcept {
@@ -92,6 +104,9 @@ struct balancer {
         if constexpr (requires(const T& t) { t.counts_in_flight(); }) {
             if (std::as_const(detail::instance<T>::of(raw).plugin).counts_in_flight())
                 bits |= PK_BALANCER_IN_FLIGHT;
+        }
+        if constexpr (requires { T::ties_clients; }) {
+            if (T::ties_clients) bits |= PK_BALANCER_TIES;
         }
         (void)raw;
         return bits;

@@ -28,7 +28,7 @@ public:
     }
     // The config has it out: nobody asks it for anything.
     bool out(std::uint32_t index) const noexcept {
-        return (endpoint(index).flags & PK_ENDPOINT_OUT) != 0;
+        return (endpoint(index).flags & (PK_ENDPOINT_OUT | PK_ENDPOINT_DRAINS)) == PK_ENDPOINT_OUT;
     }
 
     void up(std::uint32_t index, std::string_view reason) const noexcept {

@@ -84,6 +84,8 @@ std::uint32_t balancer_under_test::pick(std::uint32_t worker,
     choice_.candidates = candidates.empty() ? nullptr : candidates.data();
     choice_.candidate_count =
         candidates.empty() ? snapshot_.count : static_cast<std::uint32_t>(candidates.size());
+    choice_.draining = draining_.data();
+    choice_.draining_count = static_cast<std::uint32_t>(draining_.size());
     choice_.random = random_();
     recorded_.clear();
     recording = &recorded_;
@@ -93,10 +95,11 @@ std::uint32_t balancer_under_test::pick(std::uint32_t worker,
         index = table_->pick(instance_.raw(), &choice_);
     }
     recording = nullptr;
-    const bool legal = index == PK_NO_ENDPOINT ||
-                       (candidates.empty() ? index < snapshot_.count
-                                           : std::find(candidates.begin(), candidates.end(),
-                                                       index) != candidates.end());
+    const auto is_in = [index](const std::vector<std::uint32_t>& all) {
+        return std::find(all.begin(), all.end(), index) != all.end();
+    };
+    const bool legal = index == PK_NO_ENDPOINT || is_in(draining_) ||
+                       (candidates.empty() ? index < snapshot_.count : is_in(candidates));
     if (!legal) instance_.host().complain("plugin", "picked what is no candidate");
     return index;
 }

@@ -24,7 +24,8 @@ extern "C" {
 enum {
     PK_ENDPOINT_BACKUP = 1u,
     PK_ENDPOINT_TRIED = 2u, /* reserved, never set: those already tried are no candidates */
-    PK_ENDPOINT_OUT = 4u    /* the config has it out (`state`): never a candidate */
+    PK_ENDPOINT_OUT = 4u,   /* the config has it out (`state`): never a candidate */
+    PK_ENDPOINT_DRAINS = 8u /* beside OUT: it still serves clients that are tied to it */
 };
 
 /* Counters that all workers share, on a cache line of their own. Read with relaxed atomics. The
@@ -52,8 +53,8 @@ typedef struct pk_endpoints {
 } pk_endpoints;
 
 /* One choice. `candidates` are the indices that may be picked: usable, not yet tried, backups only
- * when no primary is left. Never empty. The kernel has filtered them, so a balancer need not look
- * at flags. */
+ * when no primary is left. Never empty, but where `draining` is not. The kernel has filtered them,
+ * so a balancer need not look at flags. */
 typedef struct pk_pick {
     uint32_t size;
     uint32_t worker;
@@ -71,6 +72,11 @@ typedef struct pk_pick {
      * cookie). `choice` is the one given or a copy of it. Name and value are copied; answers as
      * stream.h's add_field; at most 4 a pick (PK_NO_MEMORY). */
     pk_status (*response_field)(const struct pk_pick* choice, pk_str name, pk_str value);
+    /* Given to a balancer whose needs say PK_BALANCER_TIES: further indices that may be picked, of
+     * endpoints that the config drains, for a request of a client that was tied to one before. */
+    const uint32_t* draining;
+    uint32_t draining_count;
+    uint32_t reserved;
 } pk_pick;
 
 /* The handle of an inner balancer. */
@@ -83,16 +89,16 @@ typedef struct pk_inner_balancer {
     uint32_t (*pick)(const struct pk_inner_balancer* inner, const pk_pick* choice);
 } pk_inner_balancer;
 
-/* needs(): */
-enum { PK_BALANCER_IN_FLIGHT = 1u, PK_BALANCER_RESULTS = 2u };
+/* needs(): PK_BALANCER_TIES says that it ties clients to endpoints, by a cookie or the like. */
+enum { PK_BALANCER_IN_FLIGHT = 1u, PK_BALANCER_RESULTS = 2u, PK_BALANCER_TIES = 4u };
 
 typedef struct pk_balancer {
     uint32_t size;
     uint32_t reserved;
     const pk_factory* factory;
     uint32_t (*needs)(void* instance); /* [control] optional */
-    /* [worker] The index of the endpoint to try, a candidate, or PK_NO_ENDPOINT. Any other counts
-     * as that. */
+    /* [worker] The index of the endpoint to try, a candidate or one of `draining`, or
+     * PK_NO_ENDPOINT. Any other counts as that. */
     uint32_t (*pick)(void* instance, const pk_pick* choice);
     /* [worker] Optional, with PK_BALANCER_RESULTS: how an attempt ended; cause is PK_END_..., ns
      * its time. The snapshot is the one that was picked from, perhaps no longer the newest. Once a

@@ -60,9 +60,11 @@ public:
     void request(const request_spec& spec);
     void variable(const std::string& name, const std::string& value);
 
-    // The index that worker `worker` gets. `candidates` empty: all. A pick that is no candidate is
-    // a violation.
+    // The index that worker `worker` gets. `candidates` empty: all. A pick that is no candidate
+    // (nor drained) is a violation.
     std::uint32_t pick(std::uint32_t worker = 0, const std::vector<std::uint32_t>& candidates = {});
+    // What picks are given as endpoints that are drained, from now on.
+    void drain(std::vector<std::uint32_t> endpoints) { draining_ = std::move(endpoints); }
     // How often each endpoint comes in `n` picks.
     std::vector<std::uint32_t> counts(std::uint32_t n, std::uint32_t worker = 0,
                                       const std::vector<std::uint32_t>& candidates = {});
@@ -95,6 +97,7 @@ private:
     std::vector<pk_endpoint_shared> shared_;
     std::vector<std::vector<std::int64_t>> words_;  // A worker each.
     std::unique_ptr<fake_stream> stream_;
+    std::vector<std::uint32_t> draining_;
     field_pairs recorded_;
     pk_endpoints snapshot_{};
     pk_pick choice_{};
