@@ -85,9 +85,9 @@ struct upstream {
     // Those that are candidates when nothing has happened: neither backup nor out by the config.
     std::vector<std::uint32_t> primaries;
     std::vector<std::uint32_t> draining;  // None where no balancer ties clients.
-    // Endpoints out at the moment, down or full, that the config has in; a full one that is down
-    // counts twice. While there is none, a choice looks at no endpoint. [any], relaxed: a hint;
-    // what health and in_flight say decides. One for all generations of the upstream, since
+    // Endpoints out at the moment, down or full, that the config has in or drains; a full one that
+    // is down counts twice. While there is none, a choice looks at no endpoint. [any], relaxed: a
+    // hint; what health and in_flight say decides. One for all generations of the upstream, since
     // endpoints' counters and health are, too.
     const std::shared_ptr<counter> shared_out;
     counter& out;

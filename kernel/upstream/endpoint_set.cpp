@@ -71,9 +71,9 @@ std::string peer_name(const config::upstream& u, const config::address& at) {
 // generation tells by its own when the endpoint becomes full. Its health goes on with the sources
 // that it comes from.
 void go_on_from(const endpoint& old, endpoint& made, bool same_sources) {
-    if (old.serves() == made.serves() && old.connections_max == made.connections_max)
-        made.shared = old.shared;
-    if (old.in == made.in && same_sources) made.health = old.health;
+    if (old.serves() != made.serves()) return;
+    if (old.connections_max == made.connections_max) made.shared = old.shared;
+    if (same_sources) made.health = old.health;
 }
 
 void add(upstream& u, place&& at, const std::map<peer_key, const endpoint*>& before,
@@ -91,7 +91,7 @@ void add(upstream& u, place&& at, const std::map<peer_key, const endpoint*>& bef
     made.connections_max = e.connections_max;
     made.in = e.state == config::endpoint_state::up;
     made.drains = e.state == config::endpoint_state::drain;
-    made.health = std::make_shared<endpoint_health>(made.in ? u.shared_out : nullptr);
+    made.health = std::make_shared<endpoint_health>(made.serves() ? u.shared_out : nullptr);
     if (const auto old = before.find(made.key); old != before.end())
         go_on_from(*old->second, made, same_sources);
 }

@@ -195,6 +195,17 @@ class Balancers(unittest.TestCase):
         self.assertIn("reloaded", self.proxy.reload(self.config(balancer, range(3), every)))
         self.assertEqual(self.get(self.connect(), fields=cookies[1]).status, 503)
 
+    def test_an_endpoint_that_is_down_stays_so_when_it_is_drained_and_when_it_comes_back(self):
+        balancer = "round_robin\n    health: [ health_passive: { failures: 1, cooldown: 60s } ]"
+        self.start(balancer, workers=1)
+        self.kill(0)
+        conn = self.connect()
+        for options in ({}, {0: ", state: drain"}, {}):
+            self.assertIn("reloaded", self.proxy.reload(self.config(balancer, range(3), options)))
+            for _ in range(6):
+                self.assertEqual(self.get(conn).status, 200)
+        self.assertEqual(self.proxy.log.count("down (health_passive"), 1)
+
     def test_nothing_is_lost_while_one_of_three_is_dead(self):
         for balancer in ALL:
             with self.subTest(balancer):
