@@ -39,7 +39,7 @@ void spool::begin_reading(const spool& other, base::block_account* account) noex
 }
 
 bool spool::crowded(std::size_t more) const noexcept {
-    return kept_.held() + more > bounds_.memory_max ||
+    return kept_.bytes() + more > bounds_.memory_max ||
            (account_ && !account_->has_room(spare + more));
 }
 
@@ -49,8 +49,8 @@ void spool::take(const base::slice& data) {
         const bool spills = bounds_.bytes_max > bounds_.memory_max;
         if (spills && bytes() + data.size() > bounds_.bytes_max) fail(place::too_long);
         if (!spills && crowded(data.size()))
-            fail(kept_.held() + data.size() > bounds_.memory_max ? place::too_long
-                                                                 : place::no_memory);
+            fail(kept_.bytes() + data.size() > bounds_.memory_max ? place::too_long
+                                                                  : place::no_memory);
         if (lost_ && !reading_) return;
         if (!lost_ && place_ == place::nowhere) place_ = place::memory;
     }

@@ -251,6 +251,18 @@ class Replay(Spill):
         self.first.fault = "reset"
         self.assertEqual(self.upload(self.SIZE, "POST"), (200, digest(self.SIZE)))
 
+    def test_a_body_of_exactly_the_limit_is_kept(self):
+        for retry, kept in (
+            ("body: 64KiB", "memory"),
+            ("body: 64KiB, spill: 1MiB", "memory"),
+            ("body: 64KiB, spill: 96KiB", "file"),
+        ):
+            size = 96 << 10 if kept == "file" else 64 << 10
+            self.run_proxy(retry)
+            self.first.fault = "reset"
+            self.assertEqual(self.upload(size), (200, digest(size)))
+            self.assertEqual([r["body_kept"] for r in self.records()], [kept])
+
     def test_past_the_limit_it_streams_on_and_is_not_sent_again(self):
         for retry, limits in (
             ("body: 64KiB, spill: 1MiB", "spill: 2GiB"),

@@ -112,6 +112,20 @@ BOOST_AUTO_TEST_CASE(what_fits_stays_in_memory_and_no_more_is_kept) {
     BOOST_TEST(r.body->bytes() == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(what_fits_exactly_fits) {
+    for (const std::uint64_t all : {0, 200'000}) {
+        rig r;
+        r.begin(65'536, all);
+        r.take(65'536);
+        BOOST_TEST((r.body->where() == spool::place::memory));
+        r.body->rewind();
+        BOOST_TEST((r.read() == r.taken));
+        r.take(1);
+        r.settle();
+        BOOST_TEST((r.body->where() == (all ? spool::place::file : spool::place::too_long)));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(what_does_not_fit_is_read_again_as_often_as_wanted) {
     for (const std::size_t memory : {0, 1, 30'000, 131'072}) {
         rig r;
