@@ -26,6 +26,23 @@ std::string_view host_and_port(std::string_view origin) noexcept {
     return at == origin.npos ? std::string_view() : origin.substr(at + 3);
 }
 
+// Of a scheme of the web; empty for others.
+std::string_view default_port(std::string_view scheme) noexcept {
+    if (same_text(scheme, "https")) return ":443";
+    return same_text(scheme, "http") ? ":80" : "";
+}
+
+// That a page of `origin`, whose rest is `host`, is of the server that is asked.
+bool is_same(std::string_view origin, std::string_view host, const asked& here) noexcept {
+    const auto scheme = origin.substr(0, origin.find(':'));
+    const auto port = default_port(scheme);
+    if (port.empty() || (port == ":80" && !same_text(here.scheme, "http"))) return false;
+    const auto short_of = [port](std::string_view name) {
+        return name.ends_with(port) ? name.substr(0, name.size() - port.size()) : name;
+    };
+    return same_text(short_of(host), short_of(here.authority));
+}
+
 std::string_view without_port(std::string_view host) noexcept {
     const auto colon = host.rfind(':');
     return colon == host.npos || host.ends_with(']') ? host : host.substr(0, colon);
@@ -119,10 +136,10 @@ bool is_origin_entry(std::string_view entry) noexcept {
     return !host.empty() && host.find('/') == host.npos;
 }
 
-bool allows(std::string_view entry, std::string_view origin, std::string_view authority) noexcept {
+bool allows(std::string_view entry, std::string_view origin, const asked& here) noexcept {
     const auto host = host_and_port(origin);
     if (host.empty()) return false;
-    if (entry == "same") return same_text(host, authority);
+    if (entry == "same") return is_same(origin, host, here);
     if (!entry.starts_with("*.")) return same_text(entry, origin);
     const auto name = without_port(host), below = entry.substr(1);
     return name.size() > below.size() && same_text(name.substr(name.size() - below.size()), below);

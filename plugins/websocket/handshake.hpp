@@ -19,9 +19,16 @@ std::string accept_of(std::string_view key);
 // Whether an element of a list that is parted by commas is `wanted`, letter by letter.
 bool lists(std::string_view list, std::string_view wanted) noexcept;
 
+// Where the client connects to, as it sees that: "https" even if a proxy before us ended its TLS.
+struct asked {
+    std::string_view scheme, authority;
+};
+
 // Whether a page of `origin` may connect, by one entry of the allow-list: an origin as browsers
-// send it, "*.example.com" for the hosts below a domain, or "same" for the host that was asked.
-bool allows(std::string_view entry, std::string_view origin, std::string_view authority) noexcept;
+// send it, "*.example.com" for the hosts below a domain, or "same" for the origin that is asked
+// (RFC 6454 5). Where we are asked by http a page by https is "same", too: browsers let none of
+// those do so, so it was a proxy that ended TLS and has not told of it.
+bool allows(std::string_view entry, std::string_view origin, const asked& here) noexcept;
 // Whether it is such an entry.
 bool is_origin_entry(std::string_view entry) noexcept;
 

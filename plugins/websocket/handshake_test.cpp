@@ -49,18 +49,36 @@ BOOST_AUTO_TEST_CASE(a_key_is_16_bytes_in_base64) {
 }
 
 BOOST_AUTO_TEST_CASE(origins_are_compared_whole) {
-    BOOST_TEST(allows("https://a.example", "https://A.example", "x"));
+    BOOST_TEST(allows("https://a.example", "https://A.example", {"http", "x"}));
     for (const char* other : {"http://a.example", "https://a.example:8443", "https://b.example",
                               "https://a.example.evil", "null", "", "a.example"})
-        BOOST_TEST(!allows("https://a.example", other, "x"), other);
-    BOOST_TEST(allows("*.example.com", "https://a.b.example.com:8443", "x"));
+        BOOST_TEST(!allows("https://a.example", other, {"http", "x"}), other);
+    BOOST_TEST(allows("*.example.com", "https://a.b.example.com:8443", {"http", "x"}));
     for (const char* other : {"https://example.com", "https://evilexample.com",
                               "https://a.example.com.evil", "https://.example.com/"})
-        BOOST_TEST(!allows("*.example.com", other, "x"), other);
-    BOOST_TEST(allows("same", "https://shop.example", "Shop.example"));
-    BOOST_TEST(allows("same", "http://shop.example:8080", "shop.example:8080"));
-    BOOST_TEST(!allows("same", "https://evil.example", "shop.example"));
-    BOOST_TEST(!allows("same", "null", ""));
+        BOOST_TEST(!allows("*.example.com", other, {"http", "x"}), other);
+}
+
+// RFC 6454: scheme, host and port, the port of a scheme being its default one.
+BOOST_AUTO_TEST_CASE(same_is_the_origin_that_is_asked) {
+    const asked plain{"http", "Shop.example"}, secure{"https", "Shop.example"};
+    BOOST_TEST(allows("same", "http://shop.example", plain));
+    BOOST_TEST(allows("same", "https://shop.example", secure));
+    BOOST_TEST(allows("same", "https://shop.example", plain));  // TLS ended before us.
+    BOOST_TEST(!allows("same", "http://shop.example", secure));
+    BOOST_TEST(!allows("same", "http://shop.example:443", secure));
+    BOOST_TEST(!allows("same", "app://shop.example", plain));
+    BOOST_TEST(!allows("same", "https://evil.example", secure));
+    BOOST_TEST(!allows("same", "null", {"http", ""}));
+    const asked port{"http", "shop.example:8080"};
+    BOOST_TEST(allows("same", "http://shop.example:8080", port));
+    BOOST_TEST(!allows("same", "http://shop.example", port));
+    BOOST_TEST(!allows("same", "http://shop.example:8081", port));
+    BOOST_TEST(allows("same", "https://shop.example", {"https", "shop.example:443"}));
+    BOOST_TEST(allows("same", "http://shop.example", {"http", "shop.example:80"}));
+    BOOST_TEST(!allows("same", "http://shop.example", {"http", "shop.example:443"}));
+    BOOST_TEST(!allows("same", "https://shop.example", {"https", "shop.example:80"}));
+    BOOST_TEST(allows("same", "http://[::1]:8080", {"http", "[::1]:8080"}));
 }
 
 BOOST_AUTO_TEST_CASE(an_entry_is_an_origin) {

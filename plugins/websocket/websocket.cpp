@@ -33,7 +33,7 @@ struct settings {
 constexpr auto schema = pk::schema<settings>(
     pk::list("origins", &settings::origins, pk::text(),
              "Pages that may connect: \"https://app.example.com\", \"*.example.com\", or \"same\" "
-             "for pages of the host that is asked. Nothing given: all."),
+             "for pages of the origin that is asked. Nothing given: all."),
     pk::duration("idle", &settings::idle,
                  "Without a byte from either side; 0s: the route's timeouts.tunnel_idle."),
     pk::duration("life", &settings::life, "The longest that a connection lasts; 0s: no limit."),
@@ -217,8 +217,12 @@ private:
         if (origins_.empty() || !s.request_fields().contains("origin")) return true;
         const auto origin = only(s.request_fields(), "origin");
         if (!origin) return false;
+        // What is there now is ours to believe: nobody's that no filter vouches for is left (0004).
+        const auto told = only(s.request_fields(), "x-forwarded-proto").value_or("");
+        const bool known = pk::same_token(told, "http") || pk::same_token(told, "https");
+        const websocket::asked here{known ? told : s.request().scheme(), s.request().authority()};
         for (const auto& entry : origins_)
-            if (websocket::allows(entry, *origin, s.request().authority())) return true;
+            if (websocket::allows(entry, *origin, here)) return true;
         return false;
     }
 

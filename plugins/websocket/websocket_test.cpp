@@ -130,6 +130,24 @@ BOOST_AUTO_TEST_CASE(pages_of_other_origins_are_refused) {
                std::string::npos);
 }
 
+// An origin has a scheme (RFC 6454): anybody on its network can write a page of http://shop.test.
+BOOST_AUTO_TEST_CASE(a_page_without_tls_is_not_the_same_as_one_with_it) {
+    plugin_under_test plugin("origins: [ same ]");
+    const auto status = [&](bool secure, const std::string& fields) {
+        auto spec = request(handshake(fields));
+        spec.secure = secure;
+        return plugin.send(spec).head().status();
+    };
+    BOOST_TEST(status(true, "origin: https://example.test") == 0u);
+    BOOST_TEST(status(true, "origin: http://example.test") == 403u);
+    BOOST_TEST(status(false, "origin: http://example.test") == 0u);
+    // A proxy before us ended TLS, and a filter vouches for what it says, or it says nothing.
+    const std::string https = "\nx-forwarded-proto: https";
+    BOOST_TEST(status(false, "origin: http://example.test" + https) == 403u);
+    BOOST_TEST(status(false, "origin: https://example.test" + https) == 0u);
+    BOOST_TEST(status(false, "origin: https://example.test") == 0u);
+}
+
 BOOST_AUTO_TEST_CASE(limits_are_the_kernels) {
     plugin_under_test plugin("idle: 5m, life: 24h");
     auto x = opened(plugin);

@@ -34,6 +34,7 @@ upstreams:
   app: {{ endpoints: [ "127.0.0.1:{port}" ]{upstream} }}
 routes:
   - match: {{ path: / }}
+    filters: [ forwarded: {{ trusted_proxies: [ {trusted} ] }} ]
     upgrade: [ websocket: {{ {options} }} ]
     forward: app
 """
@@ -41,8 +42,10 @@ KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
-def config(port, options="", listener="", upstream=""):
-    text = CONFIG.format(port=port, options=options, listener=listener, upstream=upstream)
+def config(port, options="", listener="", upstream="", trusted=""):
+    text = CONFIG.format(
+        port=port, options=options, listener=listener, upstream=upstream, trusted=trusted
+    )
     return text if options else text.replace("websocket: {  }", "websocket")
 
 
@@ -82,10 +85,10 @@ class Server:
 
 @unittest.skipUnless(websockets, "python3-websockets is not installed")
 class Echo(unittest.TestCase):
-    def start(self, options="", listener="", upstream="", tls=None):
+    def start(self, options="", listener="", upstream="", tls=None, trusted=""):
         self.server = Server(tls)
         self.addCleanup(self.server.stop)
-        self.proxy = Proxy(config(self.server.port, options, listener, upstream))
+        self.proxy = Proxy(config(self.server.port, options, listener, upstream, trusted))
         self.addCleanup(self.proxy.stop)
 
     def connect(self, scheme="ws", **how):
@@ -149,6 +152,26 @@ class Echo(unittest.TestCase):
         with self.assertRaises(websockets.InvalidStatusCode) as refused:
             asyncio.run(from_page("https://evil.example"))
         self.assertEqual(refused.exception.status_code, 403)
+
+    def test_same_has_the_scheme_that_a_trusted_proxy_tells(self):
+        """One before us ends TLS: a page of the same host that came without it may not connect."""
+
+        async def from_page(scheme):
+            how = {"extra_headers": {"X-Forwarded-Proto": "https"}}
+            try:
+                async with self.connect(origin=f"{scheme}://127.0.0.1:{self.proxy.port()}", **how):
+                    return 101
+            except websockets.InvalidStatusCode as refused:
+                return refused.status_code
+
+        for trusted, page, answer in (
+            ("127.0.0.1", "https", 101),
+            ("127.0.0.1", "http", 403),
+            ("", "http", 101),  # Anybody could say so.
+        ):
+            with self.subTest(trusted=trusted, page=page):
+                self.start("origins: [ same ]", trusted=trusted)
+                self.assertEqual(asyncio.run(from_page(page)), answer)
 
     def test_an_idle_connection_is_told_so(self):
         self.start("idle: 200ms, drain: close")
