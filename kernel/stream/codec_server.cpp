@@ -4,6 +4,7 @@
 
 #include "kernel/base/log.hpp"
 #include "kernel/net/address.hpp"
+#include "kernel/stream/lingering.hpp"
 
 namespace pkernel::stream {
 
@@ -39,7 +40,7 @@ codec_server::codec_server(context& c, connection_keeper& keeper, const codec_pl
       idle_timer_(
           [](void* self) {
               auto* me = static_cast<codec_server*>(self);
-              if (me->phase_ == phase::lingering) return me->close({}, false);
+              if (me->phase_ == phase::lingering) return me->linger_expired();
               if (!me->streams_.empty()) return me->look_for_gone();
               me->say_goodbye(PK_END_TIMEOUT);
           },
@@ -403,11 +404,21 @@ void codec_server::linger() {
     const auto limit = listener().conf->timeouts.linger;
     idle_timer_.arm(context_.loop.timers(), context_.loop.now() + limit);
     readable_ = true;
+    taken_ = lingering::taken(from_.wire, written_);
     discard();
 }
 
 void codec_server::discard() {
-    if (!from_.wire.outlast(readable_, lingered_, linger_bytes_max)) close({}, false);
+    if (!lingering::goes_on(from_.wire, readable_, lingered_)) return close({}, false);
+    if (lingering::only_waits(lingered_) && !write_timer_.armed())
+        write_timer_.arm(context_.loop.timers(), context_.loop.now() + lingering::look_after);
+}
+
+void codec_server::linger_expired() {
+    const auto window = listener().conf->timeouts.linger;
+    const auto before = std::exchange(taken_, lingering::taken(from_.wire, written_));
+    if (!lingering::another_window(from_.wire, taken_ - before, window)) return close({}, false);
+    idle_timer_.arm(context_.loop.timers(), context_.loop.now() + window);
 }
 
 void codec_server::close(base::end_reason why, bool with_reset) {
@@ -436,11 +447,13 @@ void codec_server::watch_writing() {
 
 // A reader must take `rate_min` while we hold something for it.
 void codec_server::write_expired() {
+    if (phase_ == phase::lingering)
+        return net::undelivered(from_.wire.fd()) > 0 ? discard() : close({}, false);
     if (out_.empty() || phase_ == phase::closed) return;
     const auto window = listener().conf->timeouts.write_stall;
-    const auto undelivered = std::min<std::uint64_t>(written_, net::undelivered(from_.wire.fd()));
-    if (written_ - undelivered > taken_ + least_in(window)) {
-        taken_ = written_ - undelivered;
+    const auto taken = lingering::taken(from_.wire, written_);
+    if (taken > taken_ + least_in(window)) {
+        taken_ = taken;
         return write_timer_.arm(context_.loop.timers(), context_.loop.now() + window);
     }
     close({PK_END_TIMEOUT, "write_stall"}, true);

@@ -26,7 +26,6 @@ public:
     // Of all streams together: then none is asked for more.
     static constexpr std::size_t queued_max = 1024 * 1024;
     static constexpr std::uint32_t glitches_max = 1000;
-    static constexpr std::size_t linger_bytes_max = 64 * 1024;
 
     codec_server(context& c, connection_keeper& keeper, const codec_plan& codec,
                  accepted_connection&& from);
@@ -112,6 +111,7 @@ private:
     base::end_reason closing_reason() const noexcept;
     void linger();
     void discard();
+    void linger_expired();
     void close(base::end_reason why, bool with_reset);
     void watch_idle();
     void watch_writing();
@@ -152,9 +152,9 @@ private:
     base::list<codec_stream, codec_stream> streams_;
     base::list<codec_stream, ready_streams> ready_;
     net::timer codec_timer_;
-    net::timer idle_timer_;  // Between streams; once the peer has ended: whether it is gone; while
-                             // lingering: its limit.
-    net::timer write_timer_;
+    net::timer idle_timer_;   // Between streams; once the peer has ended: whether it is gone; while
+                              // lingering: its limit.
+    net::timer write_timer_;  // Lingering: when to look whether all has arrived.
 };
 
 }  // namespace pkernel::stream

@@ -1,7 +1,7 @@
 // Ends: of a stream, with what it leaves behind on the connection, and of the connection.
 
-#include "kernel/net/socket.hpp"
 #include "kernel/stream/http1_server.hpp"
+#include "kernel/stream/lingering.hpp"
 #include "kernel/stream/stream.hpp"
 
 namespace pkernel::stream {
@@ -32,7 +32,7 @@ void http1_server::go_on_or_end(bool unread) {
 // The request was answered before it was whole. If little is left of it and that comes soon, the
 // connection goes on behind it.
 void http1_server::read_past() {
-    if (body_.left() > linger_bytes_max) return linger();
+    if (body_.left() > lingering::bytes_max) return linger();
     if (!watch()) return;
     phase_ = phase::past;
     splice_.end();
@@ -50,7 +50,7 @@ bool http1_server::take_past() {
     const auto step = body_.next(in_.view(), listener().head_limits, trailers, fault);
     in_.consume(step.consumed);
     lingered_ += step.consumed;
-    if (step.what == event::bad || lingered_ > linger_bytes_max)
+    if (step.what == event::bad || lingered_ > lingering::bytes_max)
         linger();
     else if (body_.over())
         go_on_or_end(false);
@@ -82,6 +82,7 @@ void http1_server::linger() {
     phase_ = phase::lingering;
     splice_.end();
     in_.release();
+    write_timer_.cancel();
     lingered_ = 0;
     readable_ = true;
     taken_ = taken_by_client();
@@ -89,21 +90,17 @@ void http1_server::linger() {
     discard();
 }
 
-// What the client has yet to receive a close would destroy while it sends: it is let have that
-// first, though nothing more of its own is read.
 void http1_server::discard() {
-    if (lingered_ > linger_bytes_max || wire_.outlast(readable_, lingered_, linger_bytes_max))
-        return;
-    const bool sends = lingered_ > linger_bytes_max;
-    if (!sends || net::undelivered(wire_.fd()) == 0) close(false);
+    if (!lingering::goes_on(wire_, readable_, lingered_)) return close(false);
+    if (lingering::only_waits(lingered_) && !write_timer_.armed())
+        write_timer_.arm(context_.loop.timers(), context_.loop.now() + lingering::look_after);
 }
 
 void http1_server::linger_expired() {
     if (phase_ == phase::past) return linger();
     const auto window = listener().conf->timeouts.linger;
     const auto before = std::exchange(taken_, taken_by_client());
-    if (net::undelivered(wire_.fd()) == 0 || taken_ - before <= least_in(window))
-        return close(false);
+    if (!lingering::another_window(wire_, taken_ - before, window)) return close(false);
     time_reading(reading::linger, window);
 }
 

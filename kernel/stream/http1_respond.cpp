@@ -3,6 +3,7 @@
 #include "kernel/http/writer.hpp"
 #include "kernel/net/socket.hpp"
 #include "kernel/stream/http1_server.hpp"
+#include "kernel/stream/lingering.hpp"
 #include "kernel/stream/stream.hpp"
 
 namespace pkernel::stream {
@@ -63,7 +64,8 @@ void http1_server::send_head(const response_out& head) {
 bool http1_server::leaves_body(std::uint32_t status) const noexcept {
     if (phase_ != phase::body) return false;
     const bool waits = !continued_ && in_.empty();
-    return status >= 400 || waits || (stream_->request_closed() && body_.left() > linger_bytes_max);
+    return status >= 400 || waits ||
+           (stream_->request_closed() && body_.left() > lingering::bytes_max);
 }
 
 void http1_server::send_data(base::slice data) {
@@ -155,7 +157,7 @@ void http1_server::flush() {
 // What the client has acknowledged: a send buffer can hold megabytes, and looks like a stall while
 // it empties.
 std::uint64_t http1_server::taken_by_client() const noexcept {
-    return written_ - std::min<std::uint64_t>(written_, net::undelivered(wire_.fd()));
+    return lingering::taken(wire_, written_);
 }
 
 net::nanoseconds http1_server::write_stall() const noexcept {
@@ -204,6 +206,8 @@ void http1_server::on_write_timer(void* self) {
 
 // A reader must take `rate_min` while we hold something for it.
 void http1_server::write_expired() {
+    if (phase_ == phase::lingering)
+        return net::undelivered(wire_.fd()) > 0 ? discard() : close(false);
     if (out_.empty() && !splice_waits_) return;
     const auto window = write_stall();
     if (taken_by_client() - taken_ > least_in(window)) {

@@ -24,7 +24,6 @@ namespace pkernel::stream {
 
 class http1_server final : public client_connection, private net::deferred, private downstream {
 public:
-    static constexpr std::size_t linger_bytes_max = 64 * 1024;
     static constexpr std::uint64_t splice_body_min = 32 * 1024;
 
     http1_server(context& c, connection_keeper& keeper, accepted_connection&& from);
@@ -162,7 +161,7 @@ private:
     int splice_to_ = -1;
     net::late_watch late_;
     net::timer read_timer_;
-    net::timer write_timer_;
+    net::timer write_timer_;  // Lingering: when to look whether all has arrived.
 };
 
 }  // namespace pkernel::stream

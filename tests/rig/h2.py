@@ -46,8 +46,12 @@ def request(path="/", method="GET", authority="a.test", more=()):
 class Client:
     """One connection. What arrives is kept in `frames`; ended() and wait_for() read on."""
 
-    def __init__(self, port, settings=b"", read=True):
-        self.sock = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port, settings=b"", read=True, room=None):
+        """`room`: of the socket, for what it has not read."""
+        self.sock = socket.socket()
+        if room:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer, self.frames, self.over = b"", [], False
         self.decoder = hpack.Decoder()
