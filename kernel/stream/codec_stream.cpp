@@ -65,9 +65,11 @@ codec_stream::~codec_stream() {
 
 void codec_stream::take_head(const pk_codec_head& head) {
     http::parse_fault fault;
-    if (fill_head(head, fault)) return;
-    refuse_with(fault);
-    malformed_ = fault.status == 400;
+    // What was not read of that one cannot be told from what is missing: its word says neither.
+    const bool given_up = head.flags & PK_CODEC_HEAD_MALFORMED;
+    if (fill_head(head, fault) && !given_up) return;
+    refuse_with(given_up ? http::parse_fault{400, "malformed_head"} : fault);
+    malformed_ = refused_.status == 400;
 }
 
 bool codec_stream::fill_head(const pk_codec_head& from, http::parse_fault& fault) {

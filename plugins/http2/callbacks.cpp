@@ -44,8 +44,8 @@ int frame_recv(nghttp2_session*, const nghttp2_frame* frame, void* self) {
     return contained(self, [=](session& s) { return s.on_frame_recv(*frame); });
 }
 
-int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
-    return contained(self, [=](session& s) { return s.on_invalid_frame(*frame); });
+int invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* self) {
+    return contained(self, [=](session& s) { return s.on_invalid_frame(*frame, error); });
 }
 
 int stream_close(nghttp2_session*, std::int32_t id, std::uint32_t, void* self) {

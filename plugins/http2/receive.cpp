@@ -181,6 +181,7 @@ pk_status session::make_stream(request_head::fault fault, pk::codec_stream& made
     const pk_codec_head& head = head_.head();
     switch (fault) {
         case request_head::fault::malformed:
+            link_.malformed(head);
             return PK_INVALID;
         case request_head::fault::target_too_long:
             return link_.reject(head, 414, made);
@@ -214,8 +215,15 @@ int session::trailers_complete(const nghttp2_frame& frame) {
     return 0;
 }
 
-// A request that was malformed before it was one; what nghttp2 answers counts as a reset of ours.
-int session::on_invalid_frame(const nghttp2_frame&) {
+// What nghttp2 answers counts as a reset of ours. A request that is malformed before it was one is
+// told of as far as it was read.
+int session::on_invalid_frame(const nghttp2_frame& frame, int error) {
+    const bool is_head = error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING;
+    if (is_head && frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST &&
+        find(frame.hd.stream_id) == nullptr) {
+        head_.finish();
+        link_.malformed(head_.head());
+    }
     head_.clear();
     link_.glitch();
     return 0;

@@ -51,7 +51,7 @@ public:
     int on_header(nghttp2_rcbuf* name, nghttp2_rcbuf* value);
     int on_data_chunk(std::int32_t id, std::string_view bytes);
     int on_frame_recv(const nghttp2_frame& frame);
-    int on_invalid_frame(const nghttp2_frame& frame);
+    int on_invalid_frame(const nghttp2_frame& frame, int error);
     int on_stream_close(std::int32_t id);
     ssize_t on_send(std::string_view frame);
     ssize_t on_read_data(stream& s, std::size_t room, std::uint32_t& flags);

@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from rig import h2, procs, sanitized  # noqa: E402
+from rig import h2, procs, sanitized, waiting  # noqa: E402
 from rig.certs import Authority  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
 
@@ -72,6 +72,11 @@ class Http2(unittest.TestCase):
                     return json.loads(line)
             time.sleep(0.05)
         self.fail(f"no {field} {value} in the log")
+
+    def logged_with(self, words):
+        """How many requests have ended with one of them."""
+        lines = (self.proxy.dir / "access.log").read_text().splitlines()
+        return sum(json.loads(line)["end_reason"] in words for line in lines)
 
     def asked(self):
         """Requests that have reached the origin in this test."""
@@ -191,6 +196,9 @@ class Malformed(Http2):
             h2.request("/") + [(":path", "/other")],
             h2.request("/", more=[("x", "1"), (":late", "2")]),
         ]
+        words = {"malformed_head", "bad_request_line", "bad_target", "bad_host", "bad_path"}
+        words |= {"content_lengths_differ", "missing_host", "bad_field_value"}
+        before = self.logged_with(words)
         for fields in rows:
             with self.subTest(fields):
                 c = self.client()
@@ -199,6 +207,10 @@ class Malformed(Http2):
                 c.headers(3, h2.request("/ok?size=2"))
                 self.assertEqual(c.response(3)[0], 200)
         self.assertEqual(self.asked(), len(rows))  # The good ones.
+        told = lambda: self.logged_with(words) - before
+        self.assertTrue(waiting.soon(lambda: told() == len(rows)), told())
+        log = (self.proxy.dir / "access.log").read_text()
+        self.assertRegex(log, '"target":"/".*"end_reason":"malformed_head"')
 
     def test_s04_a_body_of_another_length(self):
         for length, body in (("4", b"abc"), ("4", b"abcde"), ("0", b"x"), ("3", b"")):

@@ -106,6 +106,13 @@ public:
         return answer;
     }
 
+    // The logs tell of a head that the protocol does not allow, as far as it was read.
+    void malformed(pk_codec_head head) const noexcept {
+        pk_codec_stream* none = nullptr;
+        head.flags |= PK_CODEC_HEAD_MALFORMED;
+        raw_->api->stream(raw_, &head, &none);
+    }
+
     // All of it, or none of it: then go on in the next write().
     [[nodiscard]] bool send(std::string_view bytes) const noexcept {
         return raw_->api->send(raw_, str(bytes)) == PK_OK;

@@ -43,6 +43,7 @@ struct codec_under_test::api {
 
     static pk_status stream(pk_codec_conn* c, const pk_codec_head* head, pk_codec_stream** s) {
         const inside host(false);
+        if ((head->flags & PK_CODEC_HEAD_MALFORMED) != 0) return ++of(c).malformed, PK_INVALID;
         return of(c).answer != PK_OK ? of(c).answer : of(c).add(*head, s, 0);
     }
     static pk_status reject(pk_codec_conn* c, const pk_codec_head* head, std::uint32_t code,
@@ -201,7 +202,7 @@ void codec_under_test::connect() {
     output_.clear();
     closing = -1;
     closing_text.clear();
-    glitches = 0;
+    glitches = malformed = 0;
     timer_due_ = 0;
     state_ = zeroed(table_->state_size);
     shell_ = {{&api::table, state_.get(), instance_.raw()}, this};

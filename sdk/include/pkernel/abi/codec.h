@@ -38,11 +38,15 @@ enum {
     PK_PROBE_MORE = 2 /* never at 24 bytes or more */
 };
 
+enum {
+    PK_CODEC_HEAD_MALFORMED = 1u /* by its protocol, and given up: stream() only records it */
+};
+
 /* A request's head as decoded; the kernel makes the canonical request of it. Views live for the
  * call. */
 typedef struct pk_codec_head {
     uint32_t size;
-    uint32_t flags; /* zero; reserved */
+    uint32_t flags; /* PK_CODEC_HEAD_... */
     pk_str method;
     pk_str scheme;
     pk_str authority; /* already judged against a Host field, which is not among the fields */
@@ -79,7 +83,9 @@ typedef struct pk_codec_api {
 
     /* A new stream, its head complete. PK_NO_MEMORY: not now, nothing was processed (refuse it so
      * that the peer may repeat it). PK_INVALID: malformed (a field or target that is no such
-     * thing): a stream error of the codec's protocol. With either there is no stream. */
+     * thing): a stream error of the codec's protocol. With either there is no stream. A head that
+     * the codec itself finds malformed comes here too, flagged and as far as it was read (any part
+     * may be empty): the logs tell of it, and the answer is never PK_OK. */
     pk_status (*stream)(struct pk_codec_conn* c, const pk_codec_head* head,
                         struct pk_codec_stream** s);
     /* A stream whose head the codec had to give up (over a limit): the kernel records it and

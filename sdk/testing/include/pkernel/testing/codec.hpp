@@ -100,6 +100,7 @@ public:
     std::int64_t closing = -1;
     std::string closing_text;
     std::uint64_t glitches = 0;
+    std::uint64_t malformed = 0;  // Heads that it had told of as such.
     std::uint64_t output_waits() const noexcept { return output_.size(); }
 
     fake_host& host() noexcept { return instance_.host(); }
