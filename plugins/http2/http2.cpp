@@ -37,7 +37,7 @@ plugin::plugin(const settings& conf, pk::host& host)
     nghttp2_option_set_max_deflate_dynamic_table_size(o, conf.header_table);
     nghttp2_option_set_no_closed_streams(o, 1);
     nghttp2_option_set_stream_reset_rate_limit(o, beyond_ours, beyond_ours);
-    // Those of a head that was given up already are counted by nghttp2 alone.
+    // Ours is reached first, as above, also behind a head that was given up.
     nghttp2_option_set_max_continuations(o, conf.continuations + 1);
     nghttp2_option_set_builtin_recv_extension_type(o, NGHTTP2_PRIORITY_UPDATE);
 }

@@ -442,6 +442,11 @@ class Floods(Http2):
                 h2.frame(h2.CONTINUATION, 0, 1, b"\x90" * 16000),
             ),
             (
+                "given up",
+                h2.frame(h2.HEADERS, 0, 1, h2.literals(h2.request(more=[("X-Upper", "a")]))),
+                h2.frame(h2.CONTINUATION, 0, 1, b"\x90" * 16000),
+            ),
+            (
                 "data",
                 h2.frame(h2.HEADERS, 4, 1, h2.literals(h2.request("/echo", "POST"))),
                 h2.frame(h2.DATA, 0, 1),
