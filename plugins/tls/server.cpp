@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
+
+#include "records.hpp"
 
 namespace tls {
 namespace {
@@ -109,8 +112,8 @@ struct server_calls {
     static int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                          EVP_MAC_CTX* mac, int seal) {
         server& s = *facts(ssl).of;
-        const int used =
-            use_ticket_key(s.tickets_, s.clock_.now(), name, iv, cipher, mac, seal == 1);
+        const int used = use_ticket_key(s.tickets_, records::mine().worker, s.clock_.now(), name,
+                                        iv, cipher, mac, seal == 1);
         // In 1.3 a ticket is for one use (RFC 8446, C.4): whoever resumes is given the next one.
         return used == 1 && seal != 1 && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : used;
     }
@@ -141,7 +144,7 @@ struct server_calls {
 };
 
 server::server(const settings& conf, const pk::host& h)
-    : host_(h), clock_(h), conf_(conf), tickets_(conf.tickets, clock_.now()) {
+    : host_(h), clock_(h), conf_(conf), tickets_(conf.tickets, h.worker_count(), clock_.now()) {
     if (conf.certificates.empty()) {
         throw pk::config_error("certificates", "a listener needs a certificate");
     }

@@ -5,6 +5,7 @@
 
 #include <pkernel/host.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 namespace tls {
@@ -29,8 +30,14 @@ ticket_key random_key() {
 
 }  // namespace
 
-ticket_ring::ticket_ring(const ticket_settings& conf, std::chrono::nanoseconds now)
-    : given_(!conf.keys.empty()), rotate_(conf.rotate), lifetime_(conf.lifetime) {
+ticket_ring::ticket_ring(const ticket_settings& conf, std::uint32_t workers,
+                         std::chrono::nanoseconds now)
+    : given_(!conf.keys.empty()), rotate_(conf.rotate), lifetime_(conf.lifetime), seen_(workers) {
+    if (!given_ && lifetime_ / rotate_ >= keys_max) {
+        throw pk::config_error("session_tickets",
+                               "more than " + std::to_string(keys_max) +
+                                   " keys would be alive: `rotate` is too short for `lifetime`");
+    }
     ring first;
     for (const pk::file_content& file : conf.keys) {
         if (file.bytes.size() != ticket_key::size) {
@@ -44,16 +51,34 @@ ticket_ring::ticket_ring(const ticket_settings& conf, std::chrono::nanoseconds n
     publish(std::move(first));
 }
 
+// A worker that has said after this store what it looks at looks at the new one: see look().
 void ticket_ring::publish(ring r) {
     all_.push_back(std::make_unique<const ring>(std::move(r)));
-    current_.store(all_.back().get(), std::memory_order_release);
+    current_.store(all_.back().get());
+    std::erase_if(all_, [this](const std::unique_ptr<const ring>& one) {
+        if (one.get() == current_.load()) return false;
+        return std::none_of(seen_.begin(), seen_.end(),
+                            [&](const auto& seen) { return seen.load() == one.get(); });
+    });
 }
 
-const ticket_key& ticket_ring::sealing(std::chrono::nanoseconds now) {
-    const ring* r = current_.load(std::memory_order_acquire);
+// Says what it looks at before it does, and that this is current still: so it cannot have been
+// thrown away in between.
+const ticket_ring::ring& ticket_ring::look(std::uint32_t worker) noexcept {
+    const ring* r = current_.load();
+    for (;;) {
+        seen_[worker].store(r);
+        const ring* const again = current_.load();
+        if (again == r) return *r;
+        r = again;
+    }
+}
+
+const ticket_key& ticket_ring::sealing(std::uint32_t worker, std::chrono::nanoseconds now) {
+    const ring* r = &look(worker);
     if (!given_ && now - r->keys.front().since >= rotate_) {
         rotate(now);
-        r = current_.load(std::memory_order_acquire);
+        r = &look(worker);
     }
     return r->keys.front().key;
 }
@@ -63,6 +88,7 @@ void ticket_ring::rotate(std::chrono::nanoseconds now) {
     const ring& old = *all_.back();
     if (now - old.keys.front().since < rotate_) return;  // Another worker was first.
     ring next;
+    next.keys.reserve(old.keys.size() + 1);  // No copies are left behind.
     next.keys.push_back({random_key(), now});
     for (const dated_key& k : old.keys) {
         if (now - k.since < rotate_ + lifetime_) next.keys.push_back(k);
@@ -70,9 +96,9 @@ void ticket_ring::rotate(std::chrono::nanoseconds now) {
     publish(std::move(next));
 }
 
-const ticket_key* ticket_ring::opening(const unsigned char* name, std::chrono::nanoseconds now,
-                                       bool* newest) const {
-    const ring* r = current_.load(std::memory_order_acquire);
+const ticket_key* ticket_ring::opening(std::uint32_t worker, const unsigned char* name,
+                                       std::chrono::nanoseconds now, bool* newest) {
+    const ring* const r = &look(worker);
     for (const dated_key& k : r->keys) {
         if (std::memcmp(k.key.name.data(), name, k.key.name.size()) != 0) continue;
         if (!given_ && now - k.since >= rotate_ + lifetime_) return nullptr;
@@ -82,10 +108,16 @@ const ticket_key* ticket_ring::opening(const unsigned char* name, std::chrono::n
     return nullptr;
 }
 
-std::string ticket_ring::export_keys() const {
+std::size_t ticket_ring::rings() {
+    const std::lock_guard one(rotating_);
+    return all_.size();
+}
+
+std::string ticket_ring::export_keys() {
     std::string bytes;
     if (given_) return bytes;
-    for (const dated_key& k : current_.load(std::memory_order_acquire)->keys) {
+    const std::lock_guard one(rotating_);  // No ring goes meanwhile.
+    for (const dated_key& k : all_.back()->keys) {
         bytes.append(reinterpret_cast<const char*>(&k.key), sizeof k.key);
         bytes.append(reinterpret_cast<const char*>(&k.since), sizeof k.since);
     }
@@ -105,10 +137,12 @@ void ticket_ring::import_keys(std::string_view bytes, std::chrono::nanoseconds n
     if (!taken.keys.empty()) publish(std::move(taken));
 }
 
-int use_ticket_key(ticket_ring& ring, std::chrono::nanoseconds now, unsigned char* name,
-                   unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, bool seal) {
+int use_ticket_key(ticket_ring& ring, std::uint32_t worker, std::chrono::nanoseconds now,
+                   unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
+                   bool seal) {
     bool newest = true;
-    const ticket_key* key = seal ? &ring.sealing(now) : ring.opening(name, now, &newest);
+    const ticket_key* key =
+        seal ? &ring.sealing(worker, now) : ring.opening(worker, name, now, &newest);
     if (key == nullptr) return 0;
     if (seal) {
         std::memcpy(name, key->name.data(), key->name.size());
