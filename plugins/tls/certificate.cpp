@@ -34,15 +34,35 @@ std::string shown_time(const ASN1_TIME* t) {
     return {line, std::strftime(line, sizeof line, "%Y-%m-%d %H:%M UTC", &parts)};
 }
 
-// SHA-1 is what OCSP answers name certificates by unless they say otherwise.
-bool is_about(OCSP_BASICRESP* basic, const certificate& c) {
+std::string lowered(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), pk::lower);
+    return text;
+}
+
+// As clients do that still look at it, OpenSSL among them: of a certificate that has no other.
+void add_common_name(X509* leaf, std::vector<std::string>& names) {
+    char name[TLSEXT_MAXLEN_host_name + 1];
+    const int size =
+        X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, name, sizeof name);
+    const std::string_view text(name, size > 0 ? static_cast<std::size_t>(size) : 0);
+    const bool host = std::all_of(text.begin(), text.end(), [](char c) {
+        return pk::lower(c) != c || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '.' || c == '_' || c == '*';
+    });
+    if (host && !text.empty()) names.push_back(lowered(std::string(text)));
+}
+
+// What the answer says of the certificate, or null. SHA-1 is what OCSP answers name certificates by
+// unless they say otherwise.
+OCSP_SINGLERESP* about(OCSP_BASICRESP* basic, const certificate& c) {
     for (int i = 0; i < OCSP_resp_count(basic); ++i) {
-        const OCSP_CERTID* id = OCSP_SINGLERESP_get0_id(OCSP_resp_get0(basic, i));
+        OCSP_SINGLERESP* one = OCSP_resp_get0(basic, i);
+        const OCSP_CERTID* id = OCSP_SINGLERESP_get0_id(one);
         ASN1_INTEGER* serial = nullptr;
         OCSP_id_get0_info(nullptr, nullptr, nullptr, &serial, const_cast<OCSP_CERTID*>(id));
-        if (ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(c.leaf.get())) == 0) return true;
+        if (ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(c.leaf.get())) == 0) return one;
     }
-    return false;
+    return nullptr;
 }
 
 }  // namespace
@@ -115,13 +135,13 @@ std::vector<std::string> names_of(X509* leaf) {
         if (name->type != GEN_DNS) continue;
         std::string text(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
                          static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
-        std::transform(text.begin(), text.end(), text.begin(), pk::lower);
-        names.push_back(std::move(text));
+        names.push_back(lowered(std::move(text)));
     }
+    if (names.empty()) add_common_name(leaf, names);
     return names;
 }
 
-std::string read_ocsp(const pk::file_content& file, const certificate& c) {
+void read_ocsp(const pk::file_content& file, certificate& c) {
     const auto* at = reinterpret_cast<const unsigned char*>(file.bytes.data());
     const ocsp_response_ptr answer(
         d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(file.bytes.size())));
@@ -132,10 +152,13 @@ std::string read_ocsp(const pk::file_content& file, const certificate& c) {
     }
     const ocsp_basic_ptr basic(OCSP_response_get1_basic(answer.get()));
     ERR_clear_error();
-    if (!basic || !is_about(basic.get(), c)) {
-        throw pk::config_error(file, shown(file) + " is about another certificate");
-    }
-    return std::string(file.bytes);
+    OCSP_SINGLERESP* const status = basic ? about(basic.get(), c) : nullptr;
+    if (!status) throw pk::config_error(file, shown(file) + " is about another certificate");
+    c.ocsp.answer = file.bytes;
+    ASN1_GENERALIZEDTIME* next = nullptr;
+    OCSP_single_get0_status(status, nullptr, nullptr, nullptr, &next);
+    tm parts{};
+    if (next && ASN1_TIME_to_tm(next, &parts) == 1) c.ocsp.until = timegm(&parts);
 }
 
 std::string validity_of(X509* x) {

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <ctime>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -14,8 +16,11 @@ struct certificate {
     x509_ptr leaf;
     std::vector<x509_ptr> chain;  // Signers of the leaf, in order.
     key_ptr key;
-    std::vector<std::string> names;  // DNS names that it bears, lower case.
-    std::string ocsp;                // To staple; may be empty.
+    std::vector<std::string> names;  // DNS names that it bears, or else its CN; lower case.
+    struct {
+        std::string answer;                                           // To staple; may be empty.
+        std::time_t until = std::numeric_limits<std::time_t>::max();  // Then it says nothing.
+    } ocsp;
 
     // EVP_PKEY_EC, EVP_PKEY_RSA, ...: a context holds one of each kind.
     int kind() const noexcept { return EVP_PKEY_get_base_id(key.get()); }
@@ -32,8 +37,8 @@ key_ptr read_key(const pk::file_content& file);
 // Says no to a chain out of order and to a key of another certificate.
 void check_chain(const certificate& c, const certificate_settings& from);
 std::vector<std::string> names_of(X509* leaf);
-// Checks that the answer is one for this certificate; gives its bytes.
-std::string read_ocsp(const pk::file_content& file, const certificate& c);
+// Checks that the answer is one for this certificate, and keeps it there.
+void read_ocsp(const pk::file_content& file, certificate& c);
 // Empty, or why the certificate is not valid now.
 std::string validity_of(X509* x);
 
@@ -50,7 +55,12 @@ certificate load(const certificate_settings& from, Warn warn) {
     for (const x509_ptr& signer : c.chain) {
         if (const auto why = validity_of(signer.get()); !why.empty()) warn(from.cert, why);
     }
-    if (from.ocsp) c.ocsp = read_ocsp(*from.ocsp, c);
+    if (from.ocsp) {
+        read_ocsp(*from.ocsp, c);
+        if (c.ocsp.until < std::time(nullptr)) {
+            warn(*from.ocsp, "the OCSP answer is out of date and not stapled: renew it");
+        }
+    }
     return c;
 }
 

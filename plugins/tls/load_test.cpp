@@ -136,6 +136,33 @@ BOOST_AUTO_TEST_CASE(an_ocsp_answer_must_be_one) {
     BOOST_TEST(has(transport_under_test::load_error(options), "is not an OCSP answer in DER"));
 }
 
+BOOST_AUTO_TEST_CASE(one_that_nobody_would_be_shown_is_an_error) {
+    const identity address = make({.subject = "a printer", .names = "IP:192.0.2.1"});
+    const std::string first = "certificates: [ {" + pair("a", leaf) + "}, {";
+    BOOST_TEST(has(transport_under_test::load_error(first + pair("p", address) + "} ]"),
+                   "bears no host name that it could be chosen by"));
+    BOOST_TEST(transport_under_test::load_error("certificates: [ {" + pair("p", address) + "} ]") ==
+               "");
+    BOOST_TEST(transport_under_test::load_error(first + pair("p", address) +
+                                                ", hosts: [ printer.test ] } ]") == "");
+}
+
+// One out of date is not stapled: there are browsers that would not go on.
+BOOST_AUTO_TEST_CASE(an_ocsp_answer_is_stapled_while_it_holds) {
+    for (const long until : {3600L, -10L}) {
+        transport_under_test t("certificates: [ {" + pair("a", leaf, middle.cert_pem()) +
+                               ", ocsp: " + put("o.der", ocsp_answer(leaf, middle, until)) +
+                               " } ]");
+        const auto c = t.open();
+        peer p(c->peer_fd(), {.sni = "a.test", .ask_status = true});
+        BOOST_REQUIRE_EQUAL(shake(*c, p), PK_IO_DONE);
+        const unsigned char* answer = nullptr;
+        BOOST_TEST((SSL_get_tlsext_status_ocsp_resp(p.ssl(), &answer) > 0) == (until > 0));
+        BOOST_TEST(t.host().warnings.size() == (until > 0 ? 0u : 1u));
+        if (until < 0) BOOST_TEST(has(t.host().warnings.at(0), "out of date and not stapled"));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(leaves_memory_when_it_is_unloaded) {
     BOOST_TEST(pk::testing::library::unloads(PKERNEL_PLUGIN_UNDER_TEST));
 }

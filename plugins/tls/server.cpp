@@ -129,14 +129,17 @@ struct server_calls {
         return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
     }
 
+    // An answer out of date is worse than none: there are browsers that take it for a failure.
     static int on_status(SSL* ssl, void*) {
         const server& s = *facts(ssl).of;
         const X509* shown = SSL_get_certificate(ssl);
         for (const certificate& c : s.certificates_) {
-            if (c.leaf.get() != shown || c.ocsp.empty()) continue;
-            auto* copy = static_cast<unsigned char*>(OPENSSL_memdup(c.ocsp.data(), c.ocsp.size()));
+            const std::string& answer = c.ocsp.answer;
+            if (c.leaf.get() != shown || answer.empty()) continue;
+            if (c.ocsp.until < std::time(nullptr)) break;
+            auto* copy = static_cast<unsigned char*>(OPENSSL_memdup(answer.data(), answer.size()));
             if (copy == nullptr) break;
-            SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(c.ocsp.size()));
+            SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(answer.size()));
             return SSL_TLSEXT_ERR_OK;
         }
         return SSL_TLSEXT_ERR_NOACK;
@@ -205,6 +208,13 @@ void server::read_names(const settings& conf) {
                 }
                 names.push_back(std::move(name));
             }
+        }
+        // Nobody would be shown it, nor asked what it asks of clients.
+        if (i > 0 && names.empty()) {
+            throw pk::config_error(conf.certificates[i].cert,
+                                   "'" + std::string(conf.certificates[i].cert.path) +
+                                       "' bears no host name that it could be chosen by: "
+                                       "give its `hosts`, or make it the first");
         }
         for (std::string& name : names) {
             auto& list = by_name[name];

@@ -248,6 +248,18 @@ BOOST_AUTO_TEST_CASE(a_ticket_ends_with_the_client_certificate) {
     BOOST_TEST(!shakes(TLS1_3_VERSION, again->session()));
 }
 
+// A certificate of old, which clients of old believe: its policy for clients must hold, too.
+BOOST_AUTO_TEST_CASE(a_certificate_without_other_names_is_for_its_common_name) {
+    const identity old = make({.subject = "Old.b.test"}, &root);
+    transport_under_test t("certificates: [ {" + pair("a", a) + "}, {" + pair("o", old) +
+                           ", client_certificates: { ca: " + ca + " } } ]");
+    BOOST_TEST(shown_to(t, {.sni = "a.test"}) == "a");
+    BOOST_TEST(shown_to(t, {.sni = "old.b.test", .show = &user}) == "Old.b.test");
+    const auto c = t.open();
+    peer stranger(c->peer_fd(), {.sni = "old.b.test", .version = TLS1_2_VERSION});
+    BOOST_TEST(shake(*c, stranger) == PK_IO_FAILED);
+}
+
 BOOST_AUTO_TEST_CASE(keys_of_tickets_rotate_and_old_ones_still_open) {
     transport_under_test t("certificates: [ {" + pair("a", a) +
                            "} ], session_tickets: { rotate: 1h, lifetime: 3h }");
