@@ -236,7 +236,8 @@ void codec_server::act() {
 void codec_server::run_deferred() {
     if (phase_ == phase::closed || phase_ == phase::lingering) return;
     act();
-    if (streams_total_ >= limits().streams_total) drain(listener().conf->timeouts.client_idle);
+    if (streams_total_ >= limits().streams_total)
+        take_no_more(listener().conf->timeouts.client_idle);
     write();
     if (phase_ == phase::closed) return;
     if (glitches_ >= glitches_max && phase_ == phase::open) return say_goodbye(PK_END_LIMIT);
@@ -340,13 +341,16 @@ void codec_server::watch_idle() {
 
 void codec_server::drain(net::nanoseconds grace) {
     if (phase_ != phase::open) return;
+    take_no_more(grace);
     // Those that a reload left behind have not been told of the stop that follows.
-    if (draining_)
-        return streams_.for_each([&](codec_stream& s) { s.drain_tunnel(context_.drain_left()); });
-    draining_ = true;
+    streams_.for_each([&](codec_stream& s) { s.drain_tunnel(context_.drain_left()); });
+}
+
+// Streams that are open go on, tunnels for as long as they like.
+void codec_server::take_no_more(net::nanoseconds grace) {
+    if (phase_ != phase::open || std::exchange(draining_, true)) return;
     grace_ = grace;
     call([&](const pk_codec& h) { h.drain(this); });
-    streams_.for_each([&](codec_stream& s) { s.drain_tunnel(context_.drain_left()); });
     if (streams_.empty()) watch_idle();
     schedule();
 }

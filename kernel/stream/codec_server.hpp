@@ -113,6 +113,7 @@ private:
     void discard();
     void linger_expired();
     void close(base::end_reason why, bool with_reset);
+    void take_no_more(net::nanoseconds grace);
     void watch_idle();
     void watch_writing();
     void write_expired();

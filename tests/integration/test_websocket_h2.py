@@ -16,7 +16,10 @@ from rig.pkrig import SLOW, Proxy  # noqa: E402
 CONFIG = """
 logs: [ access_log: {{ format: json, path: $TMP/access.log }} ]
 listeners:
-  - {{ name: web, address: "127.0.0.1:0", codecs: [ http2: {{ extended_connect: true }}, http1 ] }}
+  - name: web
+    address: "127.0.0.1:0"
+    codecs: [ http2: {{ extended_connect: true }}, http1 ]
+    limits: {{ streams_total: 4 }}
 upstreams:
   app: {{ endpoints: [ "127.0.0.1:{port}" ] }}
 routes:
@@ -105,6 +108,21 @@ class Bridge(unittest.TestCase):
         line = self.last_line()
         self.assertEqual((line["status"], line["end_reason"]), (101, "complete"))
         self.assertEqual(line["protocol"], "HTTP/2.0")
+
+    def test_it_outlasts_the_streams_of_its_connection(self):
+        """`streams_total` is for new ones: what is open is left alone, by `drain: close` too."""
+        self.connect()
+        origin = self.accept()
+        for stream in (3, 5, 7):
+            self.client.headers(stream, request("/plain"))
+            plain, _, _ = self.origin()
+            plain.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            self.assertEqual(self.client.response(stream), (204, b""))
+        self.assertTrue(self.client.wait_for(lambda f: f[0] == GOAWAY))
+        origin.sendall(unmasked(b"still here"))
+        self.body(unmasked(b"still here"))
+        self.client.send(frame(DATA, 0, 1, masked(b"me too")))
+        self.assertEqual(origin.recv(100), masked(b"me too"))
 
     def test_the_client_ends_first(self):
         self.connect()
