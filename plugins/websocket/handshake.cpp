@@ -32,15 +32,29 @@ std::string_view default_port(std::string_view scheme) noexcept {
     return same_text(scheme, "http") ? ":80" : "";
 }
 
-// That a page of `origin`, whose rest is `host`, is of the server that is asked.
-bool is_same(std::string_view origin, std::string_view host, const asked& here) noexcept {
-    const auto scheme = origin.substr(0, origin.find(':'));
+std::string_view scheme_of(std::string_view origin) noexcept {
+    return origin.substr(0, origin.find(':'));
+}
+
+// Hosts with ports, of one scheme.
+bool same_place(std::string_view a, std::string_view b, std::string_view scheme) noexcept {
     const auto port = default_port(scheme);
-    if (port.empty() || (port == ":80" && !same_text(here.scheme, "http"))) return false;
-    const auto short_of = [port](std::string_view name) {
-        return name.ends_with(port) ? name.substr(0, name.size() - port.size()) : name;
-    };
-    return same_text(short_of(host), short_of(here.authority));
+    if (a.ends_with(port)) a.remove_suffix(port.size());
+    if (b.ends_with(port)) b.remove_suffix(port.size());
+    return same_text(a, b);
+}
+
+bool same_origin(std::string_view a, std::string_view b) noexcept {
+    return same_text(scheme_of(a), scheme_of(b)) &&
+           same_place(host_and_port(a), host_and_port(b), scheme_of(a));
+}
+
+// That a page of `origin` is of the server that is asked.
+bool is_of(std::string_view origin, const asked& here) noexcept {
+    const auto scheme = scheme_of(origin);
+    const bool fits =
+        same_text(scheme, "https") || (same_text(scheme, "http") && same_text(here.scheme, "http"));
+    return fits && same_place(host_and_port(origin), here.authority, scheme);
 }
 
 std::string_view without_port(std::string_view host) noexcept {
@@ -131,6 +145,9 @@ bool lists(std::string_view list, std::string_view wanted) noexcept {
 
 bool is_origin_entry(std::string_view entry) noexcept {
     if (entry == "same") return true;
+    // Browsers send the names of other scripts as xn--.
+    for (const char c : entry)
+        if (c <= ' ' || c > '~') return false;
     if (entry.starts_with("*.")) return entry.size() > 2 && entry.find('/') == entry.npos;
     const auto host = host_and_port(entry);
     return !host.empty() && host.find('/') == host.npos;
@@ -139,8 +156,8 @@ bool is_origin_entry(std::string_view entry) noexcept {
 bool allows(std::string_view entry, std::string_view origin, const asked& here) noexcept {
     const auto host = host_and_port(origin);
     if (host.empty()) return false;
-    if (entry == "same") return is_same(origin, host, here);
-    if (!entry.starts_with("*.")) return same_text(entry, origin);
+    if (entry == "same") return is_of(origin, here);
+    if (!entry.starts_with("*.")) return same_origin(entry, origin);
     const auto name = without_port(host), below = entry.substr(1);
     return name.size() > below.size() && same_text(name.substr(name.size() - below.size()), below);
 }

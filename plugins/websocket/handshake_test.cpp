@@ -53,6 +53,11 @@ BOOST_AUTO_TEST_CASE(origins_are_compared_whole) {
     for (const char* other : {"http://a.example", "https://a.example:8443", "https://b.example",
                               "https://a.example.evil", "null", "", "a.example"})
         BOOST_TEST(!allows("https://a.example", other, {"http", "x"}), other);
+    // The port of a scheme, which browsers leave out.
+    BOOST_TEST(allows("https://a.example:443", "https://a.example", {"http", "x"}));
+    BOOST_TEST(allows("http://a.example:80", "http://a.example", {"http", "x"}));
+    BOOST_TEST(!allows("http://a.example:443", "https://a.example", {"http", "x"}));
+    BOOST_TEST(!allows("https://a.example:80", "https://a.example", {"http", "x"}));
     BOOST_TEST(allows("*.example.com", "https://a.b.example.com:8443", {"http", "x"}));
     for (const char* other : {"https://example.com", "https://evilexample.com",
                               "https://a.example.com.evil", "https://.example.com/"})
@@ -84,7 +89,8 @@ BOOST_AUTO_TEST_CASE(same_is_the_origin_that_is_asked) {
 BOOST_AUTO_TEST_CASE(an_entry_is_an_origin) {
     for (const char* good : {"same", "*.example.com", "https://a.example:1", "http://[::1]:80"})
         BOOST_TEST(is_origin_entry(good), good);
-    for (const char* bad : {"", "example.com", "*.", "*", "https://", "https://a.example/path"})
+    for (const char* bad : {"", "example.com", "*.", "*", "https://", "https://a.example/path",
+                            "https://m\xc3\xbcnchen.example", "*.m\xc3\xbcnchen.example"})
         BOOST_TEST(!is_origin_entry(bad), bad);
 }
 

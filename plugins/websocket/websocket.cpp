@@ -86,7 +86,8 @@ public:
             if (!websocket::is_origin_entry(entry))
                 throw pk::config_error("origins", "'" + std::string(entry) +
                                                       "' is no origin; write \"https://HOST\", "
-                                                      "\"*.DOMAIN\" or \"same\"");
+                                                      "\"*.DOMAIN\" or \"same\", as "
+                                                      "browsers send it");
             origins_.emplace_back(entry);
         }
     }
