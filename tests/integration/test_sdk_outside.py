@@ -31,6 +31,11 @@ routes:
     upgrade: [ chat ]
     forward: app
 """
+SHY = """
+#include <pkernel/plugin.hpp>
+class shy { %s };
+PKERNEL_PLUGIN("shy", "1.0.0", "Hides.", pk::http_filter<shy>);
+"""
 CHAT = {"Upgrade": "chat", "Connection": "upgrade"}
 
 
@@ -79,6 +84,30 @@ class Outside(unittest.TestCase):
         self.assertIn("100% tests passed, 0 tests failed out of 1", said)
         self.in_c()
         self.serve()
+
+    def test_a_hook_that_would_never_be_called_does_not_compile(self):
+        source = self.home / "shy.cpp"
+        compiler = os.environ.get("CXX", "c++")
+        words = [
+            compiler,
+            "-std=c++20",
+            "-fsyntax-only",
+            f"-I{self.prefix}/include/pkernel/1",
+            source,
+        ]
+        good = "public: pk::verdict on_request(pk::stream&) const { return pk::next; }"
+        for hooks, fault in (
+            (good, None),
+            (good + " private: void on_response(pk::stream&) const {}", "hook: private"),
+            (good + " void on_request(pk::stream&) {}", "or with overloads"),
+            (good + " void on_response(pk::stream&) {}", "or not const"),
+        ):
+            source.write_text(SHY % hooks)
+            if fault is None:
+                run(*words)
+                continue
+            with self.assertRaisesRegex(AssertionError, fault):
+                run(*words)
 
     def test_a_build_with_chosen_plugins_knows_their_names(self):
         words = ["cmake", "--preset", "minimal", "-B", self.home / "minimal"]

@@ -2,7 +2,8 @@
 //
 // A hook is a public const member function (an instance is shared by all workers) that takes the
 // pk::stream&, what belongs to the event, and last, if it wants it, the stream's state&. One that
-// is declared with other arguments does not compile, rather than never being called.
+// is declared with other arguments does not compile, rather than never being called, nor does one
+// that is private or has overloads.
 
 #pragma once
 
@@ -10,10 +11,24 @@
 
 #define PKERNEL_HOOK(hook_name)                                                                \
     struct hook_name {                                                                         \
-        template <class T>                                                                     \
-        static constexpr bool declared = requires {                                            \
-            &T::hook_name;                                                                     \
+        struct same_name {                                                                     \
+            void hook_name();                                                                  \
         };                                                                                     \
+        template <class T>                                                                     \
+        struct both : T, same_name {}; /* Has it once only if T has no member of that name. */ \
+        template <class T>                                                                     \
+        static consteval bool find() {                                                         \
+            constexpr bool found = requires {                                                  \
+                &T::hook_name;                                                                 \
+            };                                                                                 \
+            if constexpr (!found && !std::is_final_v<T>)                                       \
+                static_assert(                                                                 \
+                    requires { &both<T>::hook_name; },                                         \
+                    "hook: private, or with overloads: it would never be called");             \
+            return found;                                                                      \
+        }                                                                                      \
+        template <class T>                                                                     \
+        static constexpr bool declared = find<T>();                                            \
         template <class T, class... A>                                                         \
         static constexpr bool fits = requires(const T& t, A... a) {                            \
             t.hook_name(a...);                                                                 \
