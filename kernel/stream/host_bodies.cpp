@@ -40,17 +40,27 @@ void copy_fields(http::fields& to, pk_field_view fields, base::arena& arena) {
 
 }  // namespace
 
+// Should the plugin give up because of it, the log says why.
+pk_status host_calls::refuse(slot& s, pk_status answer, const char* why) noexcept {
+    s.owner->refused_ = &s;
+    s.owner->refusal_ = why;
+    return answer;
+}
+
 // Puts a new response in place of whatever there was; the rest of what a reply means is done when
 // the callback has returned (act_on_record), because its data hook may still be looking at a body.
 pk_status host_calls::begin_reply(slot& s, std::uint32_t status, pk_field_view fields,
                                   std::int64_t length) {
     stream& o = *s.owner;
-    if (status < 200 || status > 599 || !legal_fields(fields)) return PK_INVALID;
+    if (status < 200 || status > 599)
+        return refuse(s, PK_INVALID, "failed: a reply's status is from 200 to 599");
+    if (!legal_fields(fields))
+        return refuse(s, PK_INVALID, "failed: a reply's fields have a name or value that is none");
     const bool here = s.handler || !s.sides[PK_RESPONSE].passed;
     if (s.out || o.ended_ || o.replied_ || !s.began || !here ||
-        o.response_.head == stream::head_state::delivered)
-        return PK_WRONG_STATE;
-    if (o.request_.head == stream::head_state::none) return PK_WRONG_STATE;
+        o.response_.head == stream::head_state::delivered ||
+        o.request_.head == stream::head_state::none)
+        return refuse(s, PK_WRONG_STATE, "failed: a reply came too late, or a second time");
     // A filter's turn to answer comes when the request or the response head is at it, or has passed
     // it on the way in and no response has yet gone on from it.
     o.replied_ = true;
@@ -280,12 +290,14 @@ pk_status host_calls::collect(pk_stream* h, std::uint32_t direction, std::uint64
     if (s.tunnel || o.response.status == 101) return PK_WRONG_STATE;
     const bool here =
         s.handler ? direction == PK_REQUEST && !s.out : held_here(s, static_cast<int>(direction));
-    if (!here) return PK_WRONG_STATE;
     auto& side = s.sides[direction];
-    if (side.collected) return PK_WRONG_STATE;
+    if (!here || side.collected)
+        return refuse(s, PK_WRONG_STATE,
+                      "failed: it collects a body outside of the hook for that body's head");
     constexpr std::uint64_t default_max = 1024 * 1024;
     if (limit > std::max<std::uint64_t>(default_max, o.route_->conf->limits.collect))
-        return PK_NO_MEMORY;
+        return refuse(s, PK_NO_MEMORY,
+                      "failed: it would collect more than 1 MiB and limits.collect of the route");
     side.collecting = true;
     side.collect_limit = limit;
     side.overflow = overflow;

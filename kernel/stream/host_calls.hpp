@@ -60,6 +60,7 @@ private:
     static pk_status prepare(slot& s, std::uint32_t which, std::uint32_t id, pk_str name,
                              pk_str value, http::fields** all, pk_field* copy);
     static bool held_here(slot& s, int direction);
+    static pk_status refuse(slot& s, pk_status answer, const char* why) noexcept;
     static bool has_output(const slot& s, std::uint32_t direction) noexcept;
     static pk_status may_emit(slot& s, std::uint32_t direction, std::uint64_t size);
     static void flush_after(slot& s, std::uint32_t direction);

@@ -277,6 +277,7 @@ void stream::reset() {
     from_ = nullptr;
     recorded_ = recorded::none;
     recorded_by_ = responder_ = nullptr;
+    refused_ = nullptr;
     forwarding_ = advancing_ = again_ = resumes_ = drains_ = ended_ = expects_ = reroute_ = false;
     request_closed_ = replied_ = head_method_ = in_informational_ = false;
     reroutes_ = 0;

@@ -300,6 +300,8 @@ private:
     recorded recorded_ = recorded::none;
     slot* recorded_by_ = nullptr;
     std::uint32_t reset_cause_ = 0;
+    const slot* refused_ = nullptr;  // Whose call was last answered no, if that may be why it
+    const char* refusal_ = nullptr;  // gives up; and what was wrong with it.
     stage* dead_stages_ =
         nullptr;  // Of a response that a reply replaced; a hook may still look at them.
     slot* tunnel_slot_ = nullptr;  // The last one, of an upgrade.

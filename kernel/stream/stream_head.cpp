@@ -46,6 +46,7 @@ bool stream::act_on_record() {
     slot& by = *recorded_by_;
     if (what == recorded::reset && reset_cause_ == PK_END_PLUGIN_ERROR) {
         by.out = true;
+        if (refused_ == &by) local_reply::log_plugin_error(*by.instance(), refusal_);
         local_error(500, {PK_END_PLUGIN_ERROR, "plugin_error"}, "proxy_internal_error");
         return !ended_;
     }

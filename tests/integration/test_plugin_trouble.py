@@ -1,6 +1,7 @@
 """F31-F33: a plugin that throws, answers nonsense, resets or emits the wrong amount costs one request, visibly, and no more;
 one that takes the process with it is named, and the next engine serves."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -211,6 +212,20 @@ class Trouble(unittest.TestCase):
                     self.assertEqual(self.ask("none", "/echo", b"whole").body, b"whole")
         self.setUp()
         self.assertEqual(self.ask("request-emit-just", "/echo", b"0123456789").body, b"ok")
+
+    def test_a_call_that_is_refused_is_told_by_name_and_reason(self):
+        for what, why in (
+            ("request-status", "a reply's status is from 200 to 599"),
+            ("request-field", "a reply's fields have a name or value that is none"),
+            ("request-collect-much", "more than 1 MiB and limits.collect of the route"),
+            ("request-collect-other", "outside of the hook for that body's head"),
+        ):
+            with self.subTest(what):
+                seen = len(self.proxy.lines)
+                self.fails(what)
+                self.proxy.wait_log(
+                    rf"\berror\b trouble on route .*{re.escape(why)}", 5 * SLOW, seen
+                )
 
     def test_a_second_answer_is_refused(self):
         reply = self.ask("handler-twice", "/handler")

@@ -50,6 +50,10 @@ public:
         if (what == "request-reply") return s.reply(403, "refused by a filter");
         if (what == "request-collect") return s.collect(pk::direction::request, little);
         if (what == "request-wait") return pk::wait;
+        if (what == "request-status") return s.reply(700);
+        if (what == "request-field") return s.reply(200, {}, {{"no token", "x"}});
+        if (what == "request-collect-much") return s.collect(pk::direction::request, 1u << 30);
+        if (what == "request-collect-other") return s.collect(out, little);
         if (what.starts_with("request-emit")) return emits(s, what);
         return pk::next;
     }

@@ -84,7 +84,7 @@ public:
     // From a headers hook: gathers the body, then on_..._collected. Return what it gives.
     verdict collect(direction d, std::uint64_t limit, overflow o = overflow::reject) {
         if (s_->api->collect(s_, raw(d), limit, static_cast<std::uint32_t>(o)) != PK_OK) {
-            return reply(500);
+            return reset(PK_END_PLUGIN_ERROR);
         }
         return verdict::collect;
     }
