@@ -47,9 +47,9 @@ std::string extent_of(const pk_option& o) {
     return out;
 }
 
-// Nested tables are shown behind the option that holds them; `open` keeps one that holds itself
-// from being shown for ever.
-void collect(const pk_option_table& table, const std::string& prefix, bool nested,
+// Nested tables are shown behind the option that holds them, but for those in `open`: one that
+// holds itself would be shown for ever, and some have a page of their own.
+void collect(const pk_option_table& table, const std::string& prefix,
              std::vector<const pk_option_table*>& open, std::vector<row>& out) {
     open.push_back(&table);
     for (std::uint32_t i = 0; i < table.count; ++i) {
@@ -61,10 +61,10 @@ void collect(const pk_option_table& table, const std::string& prefix, bool neste
         out.push_back(std::move(r));
         const bool parts = o.type == PK_OPT_LIST || o.type == PK_OPT_MAP;
         const pk_option& inner = parts ? *o.element : o;
-        if (!nested || inner.type != PK_OPT_TABLE) continue;
+        if (inner.type != PK_OPT_TABLE) continue;
         if (std::find(open.begin(), open.end(), inner.table) != open.end()) continue;
         const char* joint = o.type == PK_OPT_LIST ? "[]." : o.type == PK_OPT_MAP ? ".*." : ".";
-        collect(*inner.table, name + joint, nested, open, out);
+        collect(*inner.table, name + joint, open, out);
     }
     open.pop_back();
 }
@@ -111,11 +111,11 @@ std::string as_text(const std::vector<row>& rows) {
     return out;
 }
 
-std::string page_of(const pk_option_table& table, bool nested, page form) {
+std::string page_of(const pk_option_table& table, page form,
+                    std::vector<const pk_option_table*> elsewhere = {}) {
     if (table.count == 0) return "It takes no options.\n";
     std::vector<row> rows;
-    std::vector<const pk_option_table*> open;
-    collect(table, "", nested, open, rows);
+    collect(table, "", elsewhere, rows);
     std::string out = form == page::markdown ? as_markdown(rows) : as_text(rows);
     if (const pk_option* main = main_option(table)) {
         out += "\nA bare value stands for '" + std::string(view(main->name)) + "'.\n";
@@ -136,16 +136,17 @@ constexpr section sections[] = {{"listener", "listeners"},
 }  // namespace
 
 std::string describe(const pk_option_table* table, page form) {
-    return table == nullptr ? "It takes no options.\n" : page_of(*table, true, form);
+    return table == nullptr ? "It takes no options.\n" : page_of(*table, form);
 }
 
 std::optional<std::string> describe_section(std::string_view name, page form) {
-    if (name == "config") return page_of(kernel_options(), false, form);
+    std::vector<const pk_option_table*> all;
     for (const section& s : sections) {
-        if (s.name != name) continue;
         const pk_option& o = *find_option(kernel_options(), s.option);
-        return page_of(o.element != nullptr ? *o.element->table : *o.table, true, form);
+        all.push_back(o.element != nullptr ? o.element->table : o.table);
+        if (s.name == name) return page_of(*all.back(), form);
     }
+    if (name == "config") return page_of(kernel_options(), form, std::move(all));
     return std::nullopt;
 }
 

@@ -112,7 +112,7 @@ constexpr pk_option endpoint_options[] = {
         .at_least(1)
         .at_most(65535),
     option("backup", PK_OPT_BOOL, "Used only when no other one is up.").by_default("false"),
-    count("max_connections", "Open connections to it, from all workers; 0: no limit.")
+    count("max_connections", "Requests to it at once, from all workers; 0: no limit.")
         .by_default("0"),
     option("state", PK_OPT_ENUM, "drain: for clients that are tied to it alone; down: for none.")
         .one_of(endpoint_states)

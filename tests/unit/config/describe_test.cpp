@@ -51,6 +51,10 @@ BOOST_AUTO_TEST_CASE(sections_of_the_kernel) {
         BOOST_TEST(describe_section(name, page::terminal).has_value(), name);
     }
     BOOST_TEST(!describe_section("nonsense", page::terminal));
+    const std::string top = *describe_section("config", page::terminal);
+    for (const char* each : {"\nlimits.memory ", "\nlimits.lag ", "\nspill.directory "})
+        BOOST_TEST(top.find(each) != std::string::npos, each);
+    BOOST_TEST(top.find("timeouts") == std::string::npos);  // Of pages of their own.
     const std::string upstream = *describe_section("upstream", page::terminal);
     BOOST_TEST(upstream.find("endpoints[].weight") != std::string::npos);
 }
