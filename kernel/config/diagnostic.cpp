@@ -8,6 +8,7 @@ namespace pkernel::config {
 
 void diagnostics::add(diagnostic d) {
     d.at.file = files_.name(d.at.file);
+    if (std::ranges::find(lost_, d.at) != lost_.end()) return;
     if (d.level == severity::warning) {
         ++warnings_;
     } else {
@@ -32,6 +33,11 @@ void diagnostics::warning(code number, position at, std::string message) {
     d.message = std::move(message);
     d.level = severity::warning;
     add(std::move(d));
+}
+
+void diagnostics::lost(position at) {
+    at.file = files_.name(at.file);
+    if (lost_.size() < kept_max) lost_.push_back(at);
 }
 
 std::vector<diagnostic> diagnostics::sorted() const {

@@ -41,6 +41,9 @@ public:
     void add(diagnostic d);
     void error(code number, position at, std::string message);
     void warning(code number, position at, std::string message);
+    // The value at `at` is not known, and an error has told why: what else is said of that place
+    // would only follow from it, and is not added.
+    void lost(position at);
 
     std::size_t errors() const noexcept { return errors_; }
     std::size_t warnings() const noexcept { return warnings_; }
@@ -57,6 +60,7 @@ public:
 private:
     sources files_;
     std::vector<diagnostic> kept_;
+    std::vector<position> lost_;
     std::size_t errors_ = 0;
     std::size_t warnings_ = 0;
     exit_class exit_ = exit_class::ok;

@@ -36,14 +36,14 @@ std::string bare(std::string_view text, std::string_view port) {
     return std::string(text) + (text.find(':') == std::string_view::npos ? std::string(port) : "");
 }
 
+constexpr const char* as_it_is = ": the path of a request goes there as it came";
+
 parsed_address with_scheme(std::string_view text) {
     const bool secure = lower(text.substr(0, 8)) == "https://";
     const std::string alone = bare(text, secure ? ":443" : ":80");
     const std::size_t path = text.find('/', text.find("://") + 3);
     if (path != std::string_view::npos && path + 1 < text.size()) {
-        return wrong(code::endpoint_path, "holds a path; write " + in_quotes(alone) +
-                                              ", and change paths in the route with "
-                                              "strip_prefix or add_prefix");
+        return wrong(code::endpoint_path, "holds a path; write " + in_quotes(alone) + as_it_is);
     }
     return wrong(code::endpoint_address,
                  "is a URL; write " + in_quotes(alone) +
@@ -101,9 +101,8 @@ parsed_address parse_endpoint_address(std::string_view text) {
         return wrong(code::endpoint_address, "is not an address; write " + parsed.remedy);
     }
     if (text.find('/') != std::string_view::npos) {
-        return wrong(code::endpoint_path, "holds a path; write " + in_quotes(bare(text, ":80")) +
-                                              ", and change paths in the route with "
-                                              "strip_prefix or add_prefix");
+        return wrong(code::endpoint_path,
+                     "holds a path; write " + in_quotes(bare(text, ":80")) + as_it_is);
     }
     const std::size_t colon = text.rfind(':');
     const std::string_view host = text.substr(0, colon);

@@ -131,7 +131,9 @@ void expand(node& tree, environment& outside, std::string_view cwd, diagnostics&
     for (node& item : tree.items) expand(item, outside, cwd, out);
     for (entry& e : tree.entries) expand(e.value, outside, cwd, out);
     if (tree.kind != node_kind::scalar || tree.text.find("${") == std::string::npos) return;
+    const std::size_t errors_before = out.errors();
     std::string replaced = expansion(tree, outside, cwd, out).run();
+    if (out.errors() != errors_before) out.lost(tree.at);
     // An expanded text is never null: an empty variable is an empty text.
     tree.quoted = true;
     tree.raw = std::exchange(tree.text, std::move(replaced));

@@ -220,8 +220,8 @@ routes:
     forward: apii
 """
 TOLD = """$F:2:60: error[E0207]: duration '10seconds' is not valid; write 10s
-$F:4:23: error[E0301]: endpoint '127.0.0.1:3000/base' holds a path; write '127.0.0.1:3000', and change paths in the \
-route with strip_prefix or add_prefix
+$F:4:23: error[E0301]: endpoint '127.0.0.1:3000/base' holds a path; write '127.0.0.1:3000': the path of a request \
+goes there as it came
   4 |   api: { endpoints: [ "127.0.0.1:3000/base" ] }
     |                       ^~~~~~~~~~~~~~~~~~~~~
 $F:7:5: error[E0142]: unknown option 'forwrd' in route #1
