@@ -37,12 +37,16 @@ std::uint32_t listener_at(const config::model& conf, std::uint32_t port) {
     return none;
 }
 
+bool is_https(std::string_view url) {
+    return config::lower(url.substr(0, url.find("://"))) == "https";
+}
+
 // The listener of the URL's port; where it says none, of its scheme's, else the first that is as
 // secure as the scheme.
 std::uint32_t choose_listener(const config::model& conf, const std::string& url,
                               std::uint32_t port) {
     const std::string scheme = config::lower(url.substr(0, url.find("://")));
-    const bool secure = scheme == "https";
+    const bool secure = is_https(url);
     if (port != 0) {
         if (const auto found = listener_at(conf, port); found != none) return found;
     } else if (secure || scheme == "http") {
@@ -69,6 +73,8 @@ struct finding {
     const config::route* route;  // Null: 404.
     std::uint32_t port;          // That the URL named; 0: none.
 
+    bool secure;  // It said https.
+
     bool has_that_port() const noexcept { return port == 0 || listener.address.port == port; }
 
     const config::upstream* upstream() const {
@@ -81,6 +87,10 @@ std::string to_text(const finding& f) {
     if (!f.has_that_port())
         out += "note      no listener is at port " + std::to_string(f.port) +
                "; this is what another one does\n";
+    else if (f.secure && f.listener.transport == nullptr)
+        out +=
+            "note      no listener there has a transport, as https wants; this is what one "
+            "without does\n";
     if (f.route == nullptr) return out + "route     none: answered 404\n";
     out += "route     " + f.route->label + " (" + place_of(f.route->at) + ")\n";
     const auto filters = names_of(f.route->filters);
@@ -157,7 +167,7 @@ int explain_request(const command_line& line) {
     const std::uint32_t found = router.find(request, head.headers, listener);
     const finding result{*from.conf, from.conf->listeners[listener],
                          found == route::router::none ? nullptr : &from.conf->routes[found],
-                         request.authority_port};
+                         request.authority_port, is_https(line.arguments[1])};
     const std::string answer = line.json ? to_json(result) : to_text(result);
     std::fwrite(answer.data(), 1, answer.size(), stdout);
     return from.exit_code();

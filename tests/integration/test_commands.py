@@ -109,6 +109,8 @@ class Explain(Commands):
             out, _ = self.ask("explain", "GET", "https://a:444/x", config=config)
             self.assertRegex(out, r"(?m)^listener  safe ")
             self.assertIn("note      no listener is at port 444", out)
+            out, _ = self.ask("explain", "GET", "https://a/")  # A config without TLS.
+            self.assertIn("note      no listener there has a transport", out)
 
     def test_a_config_that_is_wrong(self):
         _, err = self.ask(
