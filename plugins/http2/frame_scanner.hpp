@@ -41,7 +41,7 @@ public:
     }
 
     const nghttp2_frame_hd& frame() const noexcept { return frame_; }
-    // Of a whole PRIORITY frame, the stream that it names; else 0.
+    // The stream that a PRIORITY or a PRIORITY_UPDATE frame of a legal size names; else 0.
     std::int32_t depends_on() const noexcept { return depends_on_; }
 
 private:
@@ -52,7 +52,10 @@ private:
         for (std::size_t i = 0; i < n; ++i) out = out << 8 | head_[at + i];
         return out;
     }
-    bool is_priority() const noexcept { return head_[3] == NGHTTP2_PRIORITY && word(0, 3) == 5; }
+    bool is_priority() const noexcept {
+        return (head_[3] == NGHTTP2_PRIORITY && word(0, 3) == 5) ||
+               (head_[3] == NGHTTP2_PRIORITY_UPDATE && word(0, 3) >= dependency);
+    }
     std::size_t wanted() const noexcept {
         return have_ >= head && is_priority() ? head + dependency : head;
     }

@@ -51,9 +51,8 @@ void session::frame_begins(const nghttp2_frame_hd& frame) {
         case NGHTTP2_GOAWAY:
             return;
         case NGHTTP2_PRIORITY:
-            look_at_priority(frame);
-            [[fallthrough]];
         case NGHTTP2_PRIORITY_UPDATE:
+            look_at_priority(frame);
             return at_most(allowed_.priority_frames, conf.priority_frames, "PRIORITY frames");
         default:
             return at_most(allowed_.unknown_frames, conf.unknown_frames, "frames of unknown types");
@@ -66,8 +65,13 @@ void session::head_bytes(std::uint64_t more) {
     if (block_bytes_ > link_.limits().head_bytes) calm_down("bytes of a head");
 }
 
-// It means nothing here, nor to nghttp2; but these are errors still (RFC 9113 6.3, 7540 5.3.1).
+// What nghttp2 takes for nothing is an error still: RFC 9113 6.3, 7540 5.3.1, 9218 7.1.
 void session::look_at_priority(const nghttp2_frame_hd& frame) {
+    if (frame.type == NGHTTP2_PRIORITY_UPDATE) {
+        if (frame.length >= 4 && scanner_.depends_on() == 0)
+            give_up(NGHTTP2_PROTOCOL_ERROR, "PRIORITY_UPDATE of stream 0");
+        return;
+    }
     if (frame.stream_id == 0) return give_up(NGHTTP2_PROTOCOL_ERROR, "PRIORITY of stream 0");
     if (frame.length == 5 && scanner_.depends_on() == frame.stream_id)
         give_up(NGHTTP2_PROTOCOL_ERROR, "a stream that depends on itself");
