@@ -55,7 +55,10 @@ chooser::chooser(upstream& of, pool& connections, plugin::marker_slot& marker, s
       worker_(worker),
       random_(seed),
       budget_(of.conf->retry_percent, of.conf->retries_least) {
-    for (const endpoint& e : of.endpoints) peers_.push_back(connections.of(e.key));
+    for (const endpoint& e : of.endpoints) {
+        peers_.push_back(connections.of(e.key));
+        tell_usable(e);
+    }
     words_.assign(of.balancers.size(), std::vector<std::int64_t>(of.endpoints.size() * 2));
     candidates_.reserve(of.endpoints.size());
     draining_.reserve(of.draining.size());

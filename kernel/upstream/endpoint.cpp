@@ -17,6 +17,11 @@ bool is_at(const endpoint& e, const pk_address& peer) noexcept {
     return std::find(e.addresses.begin(), e.addresses.end(), here) != e.addresses.end();
 }
 
+void tell_usable(const endpoint& e) noexcept {
+    const std::uint32_t usable = e.serves() && !e.health->down() ? 1 : 0;
+    __atomic_store_n(&e.shared->abi.usable, usable, __ATOMIC_RELAXED);
+}
+
 void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer) {
     balancer_use& made = u.balancers.emplace_back();
     made.instance = outer;
@@ -31,7 +36,6 @@ void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer) 
 void publish(upstream& u) {
     u.abi_endpoints.clear();
     for (endpoint& e : u.endpoints) {
-        e.shared->abi.usable = e.serves() && !e.health->down() ? 1 : 0;
         if (!e.backup && e.in)
             u.primaries.push_back(static_cast<std::uint32_t>(u.abi_endpoints.size()));
         if (e.drains && (u.balancer_needs & PK_BALANCER_TIES))

@@ -97,6 +97,10 @@ struct upstream {
 // The balancer `outer` with those inside it, appended to u.balancers; call once.
 void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer);
 
+// [any] Tells balancers whether health and the config let it be asked: when it comes in force, and
+// when that has changed since.
+void tell_usable(const endpoint& e) noexcept;
+
 // Whether a kept connection to `peer` leads where the endpoint is now.
 bool is_at(const endpoint& e, const pk_address& peer) noexcept;
 

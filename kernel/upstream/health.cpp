@@ -28,8 +28,7 @@ pk_status publish_state(const pk_health_upstream* u, std::uint32_t index,
     if (index >= s.of.endpoints.size() || state->state > PK_HEALTH_DOWN) return PK_INVALID;
     const endpoint& e = s.of.endpoints[index];
     if (!e.health->publish(s.number, *state, net::monotonic_now())) return PK_OK;
-    const bool usable = e.serves() && !e.health->down();
-    __atomic_store_n(&e.shared->abi.usable, usable ? 1u : 0u, __ATOMIC_RELAXED);
+    tell_usable(e);
     tell(s, e);
     return PK_OK;
 }
