@@ -73,6 +73,7 @@ pk_status host_calls::begin_reply(slot& s, std::uint32_t status, pk_field_view f
     o.response_length_ = length;
     o.set_framing_field(o.response.headers, length);
     o.begin_response(s.index);
+    o.announce(s, PK_RESPONSE, length);
     if (o.end_.is_complete() && !s.handler) o.end_ = {PK_END_REFUSED, "reply"};
     return PK_OK;
 }
@@ -125,8 +126,8 @@ pk_status host_calls::transform(pk_stream* h, std::uint32_t direction, std::int6
     if (!held_here(s, static_cast<int>(direction))) return PK_WRONG_STATE;
     s.sides[direction].transforms = true;
     o.ensure_stage(s, static_cast<int>(direction));
+    o.announce(s, static_cast<int>(direction), length);
     if (direction == PK_REQUEST) {
-        o.announce_request(s, length);
         o.request.content_length = length;
         o.set_framing_field(o.head.headers, length);
         o.request.flags |= PK_REQUEST_HAS_BODY;

@@ -70,17 +70,7 @@ bool http1_server::leaves_body(std::uint32_t status) const noexcept {
 
 void http1_server::send_data(base::slice data) {
     if (data.empty()) return;
-    if (response_left_ >= 0) {
-        // More than was announced can only mean a broken handler: it must not reach the next
-        // response.
-        const auto left = static_cast<std::size_t>(response_left_);
-        if (data.size() > left) {
-            keep_ = false;
-            data = data.front(left);
-            if (data.empty()) return;
-        }
-        response_left_ -= static_cast<std::int64_t>(data.size());
-    }
+    if (response_left_ >= 0) response_left_ -= static_cast<std::int64_t>(data.size());
     stream_->response_bytes += data.size();
     if (chunked_) {
         char head[24];
@@ -94,11 +84,6 @@ void http1_server::send_data(base::slice data) {
 }
 
 void http1_server::send_end(const http::fields& trailers) {
-    if (response_left_ > 0) {
-        const base::end_reason why{PK_END_PLUGIN_ERROR, "body_shorter_than_announced"};
-        stream_->abort(why);
-        return abort(why);
-    }
     if (chunked_ && trailers.empty()) {
         out_.push(base::slice("0\r\n\r\n", 5, nullptr));
     } else if (chunked_) {

@@ -282,8 +282,8 @@ void stream::reset() {
     request_closed_ = replied_ = head_method_ = in_informational_ = false;
     reroutes_ = 0;
     response_length_ = -1;
-    request_bytes_ = response_bytes = announced_left_ = 0;
-    announcer_ = nullptr;
+    request_bytes_ = response_bytes = 0;
+    announced_[PK_REQUEST] = announced_[PK_RESPONSE] = {};
     plugin_memory_ = retained_bytes_ = 0;
     end_ = {};
     annotations_ = {};

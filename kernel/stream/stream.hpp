@@ -270,9 +270,9 @@ private:
     void pass_on(lane& l, stage& st, std::uint64_t n);
     void pass_end(lane& l, stage& st);
     void deliver_tail(lane& l);
-    void request_sink(base::slice data);
-    void announce_request(slot& by, std::int64_t length) noexcept;
-    bool as_announced(std::uint64_t more);
+    void sink(int direction, base::slice data);
+    void announce(slot& by, int direction, std::int64_t length) noexcept;
+    bool as_announced(int direction, std::uint64_t more);
     std::uint64_t queued_after(const slot& s, int direction) const noexcept;
     std::uint64_t buffered(const lane& l) const noexcept;
     void credit(lane& l);
@@ -327,8 +327,11 @@ private:
     std::uint32_t reroutes_ = 0;
     std::int64_t response_length_ = -1;
     std::uint64_t request_bytes_ = 0;
-    slot* announcer_ = nullptr;  // Whose emits must come to the length that it gave the request.
-    std::uint64_t announced_left_ = 0;
+    // Whose emits must come to the length that it gave the message, by direction.
+    struct announcement {
+        slot* by = nullptr;
+        std::uint64_t left = 0;
+    } announced_[2];
     std::size_t plugin_memory_ = 0;
     std::size_t retained_bytes_ = 0;
     base::end_reason end_;

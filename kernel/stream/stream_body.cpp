@@ -121,10 +121,7 @@ void stream::enter(lane& l, base::slice data) {
         l.tail.push(std::move(data));
         return;
     }
-    if (l.direction == PK_REQUEST)
-        request_sink(std::move(data));
-    else
-        from_->send_data(std::move(data));
+    sink(l.direction, std::move(data));
 }
 
 // Whether bytes go past the one stage, of a tunnel that does not look at them.
@@ -134,26 +131,29 @@ bool stream::passes_by(const lane& l) const noexcept {
     return st.who->tunnel && !side.interest && !side.finished && st.in.empty();
 }
 
-void stream::request_sink(base::slice data) {
-    if (announcer_ && !as_announced(data.size())) return;
-    if (forwarding_) forward_.request_data(std::move(data));
+void stream::sink(int direction, base::slice data) {
+    if (announced_[direction].by && !as_announced(direction, data.size())) return;
+    if (direction == PK_RESPONSE)
+        from_->send_data(std::move(data));
+    else if (forwarding_)
+        forward_.request_data(std::move(data));
 }
 
-void stream::announce_request(slot& by, std::int64_t length) noexcept {
-    announcer_ = length < 0 ? nullptr : &by;
-    announced_left_ = length < 0 ? 0 : static_cast<std::uint64_t>(length);
+void stream::announce(slot& by, int direction, std::int64_t length) noexcept {
+    announced_[direction] = {};
+    if (length >= 0) announced_[direction] = {&by, static_cast<std::uint64_t>(length)};
 }
 
-// Whether a body that a filter emits keeps to the length that it gave. One that does not never
-// leaves as such: the origin would take what is too much for another request, and the next request
-// on the connection for what is missing.
-bool stream::as_announced(std::uint64_t more) {
-    if (more <= announced_left_) {
-        announced_left_ -= more;
+// Whether a body that a plugin emits keeps to the length that it gave. One that does not never
+// leaves as such: who reads it would take what is too much for another message, and the next
+// message on the connection for what is missing.
+bool stream::as_announced(int direction, std::uint64_t more) {
+    auto& a = announced_[direction];
+    if (more <= a.left) {
+        a.left -= more;
         return true;
     }
-    plugin_failed(*std::exchange(announcer_, nullptr),
-                  "emitted more than the length that it gave the request");
+    plugin_failed(*std::exchange(a.by, nullptr), "emitted more than the length that it gave");
     return false;
 }
 
@@ -369,17 +369,15 @@ void stream::deliver_tail(lane& l) {
     if (l.head != head_state::delivered || l.end_delivered) return;
     if (l.direction == PK_REQUEST && (request_closed_ || !forwarding_)) return;
     while (!l.tail.empty()) {
-        if (l.direction == PK_REQUEST)
-            request_sink(l.tail.pop());
-        else
-            from_->send_data(l.tail.pop());
+        sink(l.direction, l.tail.pop());
         if (ended_ || (l.direction == PK_REQUEST && request_closed_)) return;
     }
     if (!l.tail_end) return;
     l.end_delivered = true;
+    const bool all = l.direction == PK_REQUEST || response_has_body();
+    if (const auto& a = announced_[l.direction]; a.by && a.left > 0 && all)
+        return plugin_failed(*a.by, "emitted less than the length that it gave");
     if (l.direction == PK_RESPONSE) return from_->send_end(response_trailers);
-    if (announcer_ && announced_left_ > 0)
-        return plugin_failed(*announcer_, "emitted less than the length that it gave the request");
     forward_.request_end();
 }
 

@@ -319,6 +319,7 @@ void stream::begin_response(int place) {
     bury_stages(response_);
     for (std::uint16_t i = 0; i < slot_count_; ++i) slots_[i]->sides[PK_RESPONSE] = {};
     response_.tail.clear();
+    announced_[PK_RESPONSE] = {};
     response_.end_in = response_.tail_end = response_.flush = false;
     response_.head = head_state::running;
     response_.at = place - 1;

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -17,6 +18,7 @@ from rig.pkrig import SLOW, Origin, Proxy, build_dir  # noqa: E402
 CONFIG = """
 listeners:
   - {{ name: web, address: "127.0.0.1:0" }}
+  - {{ name: streams, address: "127.0.0.1:0", codecs: [ http2 ] }}
 logs: [ access_log: {{ format: json, path: $TMP/access.log }} ]
 upstreams:
   app: {{ endpoints: [ "127.0.0.1:{port}" ] }}
@@ -39,7 +41,10 @@ def plugins_for(tests):
     folder = Path(tempfile.mkdtemp(prefix="pkrig-plugins-"))
     tests.addClassCleanup(shutil.rmtree, folder, True)
     folder.chmod(0o755)
-    for file in (plugin(), build_dir() / "plugins" / "access_log.so"):
+    for file in (
+        plugin(),
+        *(build_dir() / "plugins" / f"{name}.so" for name in ("access_log", "http2")),
+    ):
         shutil.copy(file, folder)
     return folder
 
@@ -193,14 +198,25 @@ class Trouble(unittest.TestCase):
     def test_a_handler_that_emits_less_than_it_announced_is_cut(self):
         reply = self.ask("handler-short", "/handler")
         self.assertEqual((reply.status, reply.complete, reply.body), (200, False, b"0123456789"))
-        self.told("handler-short", end_reason="body_shorter_than_announced")
+        self.told("handler-short", end_reason="plugin_error")
 
-    def test_a_handler_that_emits_more_reaches_no_next_answer(self):
+    def test_a_handler_that_emits_more_than_it_announced_is_cut(self):
         reply = self.ask("handler-long", "/handler")
-        self.assertEqual((reply.status, reply.body), (200, b"ok"))
-        self.assertEqual(self.data, b"")
-        after = self.ask("none")
-        self.assertIn(after and after.body, (None, b"ok"))
+        self.assertEqual((reply.status, reply.complete, reply.body), (200, False, b""))
+        self.told("handler-long", end_reason="plugin_error")
+        self.proxy.wait_log(r"\berror\b.*trouble.*more than the length that it gave")
+
+    def test_so_is_one_over_http2(self):
+        for what in ("handler-short", "handler-long"):
+            with self.subTest(what):
+                url = f"http://127.0.0.1:{self.proxy.port('streams')}/handler"
+                got = subprocess.run(
+                    ["curl", "-sS", "--http2-prior-knowledge", "-H", f"X-Trouble: {what}", url],
+                    capture_output=True,
+                )
+                self.assertNotIn(b"EVIL", got.stdout)
+                self.assertIn(b"INTERNAL_ERROR", got.stderr)
+                self.told(what, protocol="HTTP/2.0", end_reason="plugin_error")
 
     def test_a_filter_that_emits_another_length_than_it_gave_reaches_no_next_request(self):
         for what in ("request-emit-more", "request-emit-less"):

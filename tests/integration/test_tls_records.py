@@ -38,7 +38,9 @@ def records(data):
 
 def data_packets_received(sock):
     """tcpi_data_segs_in of linux/tcp.h"""
-    return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160), 152)[0]
+    return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160), 152)[
+        0
+    ]
 
 
 def in_records_of(size, data):
