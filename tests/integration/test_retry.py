@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
+from rig.pkrig import SLOW, Origin, Proxy, Refusing  # noqa: E402
 
 CONFIG = """
 listeners:
@@ -23,10 +23,9 @@ routes:
 
 
 class Budget(unittest.TestCase):
-    def start(self, count=2, tries=4, more="", workers=1):
-        self.origins = [Origin().__enter__() for _ in range(count)]
-        self.addCleanup(lambda: [origin.__exit__() for origin in self.origins])
-        endpoints = ", ".join(f'"127.0.0.1:{o.port}"' for o in self.origins)
+    def start(self, count=2, tries=4, more="", workers=1, refusing=()):
+        self.origins = [self.enterContext(Origin()) for _ in range(count)]
+        endpoints = ", ".join(f'"127.0.0.1:{o.port}"' for o in (*self.origins, *refusing))
         self.proxy = Proxy(
             CONFIG.format(endpoints=endpoints, tries=tries, more=more), workers=workers
         )
@@ -80,8 +79,9 @@ class Budget(unittest.TestCase):
 
     def test_moving_on_after_a_refused_connect_costs_nothing_of_it(self):
         """F01: what sent nothing put no load on the upstream."""
-        self.start(count=3, more="retry_budget: { percent: 0, least: 0 }")
-        self.origins.pop(1).__exit__()
+        dead = Refusing()
+        self.addCleanup(dead.close)
+        self.start(more="retry_budget: { percent: 0, least: 0 }", refusing=[dead])
         self.assertEqual(self.ask(300, "/ok"), {200: 300})
 
 
