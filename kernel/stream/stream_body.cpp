@@ -163,7 +163,7 @@ void stream::pump(lane& l) {
         end = true;
     }
     const auto epoch = l.epoch;
-    for (bool progress = true; progress && !ended_ && recorded_ == recorded::none;) {
+    for (bool progress = l.first; progress && !ended_ && recorded_ == recorded::none;) {
         progress = false;
         for (stage* st = l.first; st && !ended_; st = st->next) {
             if (l.direction == PK_REQUEST && request_closed_) return;
@@ -171,7 +171,7 @@ void stream::pump(lane& l) {
             if (recorded_ != recorded::none || l.epoch != epoch) return;
         }
     }
-    if (!ended_) deliver_tail(l);
+    if (!ended_ && (l.tail_end || !l.tail.empty())) deliver_tail(l);
 }
 
 bool stream::run_stage(lane& l, stage& st) {
