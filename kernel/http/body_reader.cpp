@@ -19,7 +19,7 @@ body_reader::step body_reader::next_chunked(std::string_view bytes, const head_l
     if (r == parse_result::bad) return {event::bad, used};
     if (r == parse_result::need_more) {
         trailers.clear();
-        seen_ = bytes.size();
+        seen_ = static_cast<std::uint32_t>(bytes.size());
         return {event::need_more, used};
     }
     over_ = true;

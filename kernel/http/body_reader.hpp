@@ -70,8 +70,8 @@ private:
                       parse_fault& fault);
 
     std::uint64_t left_ = 0;
-    std::size_t seen_ = 0;  // Of the trailer section, without its end.
     chunked_decoder chunks_;
+    std::uint32_t seen_ = 0;  // Of the trailer section, without its end; a head's limit bounds it.
     body_kind kind_ = body_kind::none;
     bool in_trailers_ = false;
     bool over_ = true;

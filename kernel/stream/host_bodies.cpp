@@ -42,8 +42,7 @@ void copy_fields(http::fields& to, pk_field_view fields, base::arena& arena) {
 
 // Should the plugin give up because of it, the log says why.
 pk_status host_calls::refuse(slot& s, pk_status answer, const char* why) noexcept {
-    s.owner->refused_ = &s;
-    s.owner->refusal_ = why;
+    s.refusal = why;
     return answer;
 }
 
@@ -160,7 +159,7 @@ pk_status host_calls::may_emit(slot& s, std::uint32_t direction, std::uint64_t s
     const bool full =
         s.emitted == 0 && o.queued_after(s, static_cast<int>(direction)) >= stream::high_water;
     if (full || s.emitted + size > stream::emit_max) return PK_NO_MEMORY;
-    s.emitted += size;
+    s.emitted += static_cast<std::uint32_t>(size);
     return PK_OK;
 }
 
@@ -319,7 +318,7 @@ void* host_calls::allocate(pk_stream* h, std::uint64_t size, std::uint64_t align
     stream& o = *slot::of(h).owner;
     const bool legal = align && align <= 16 && !(align & (align - 1));
     if (!legal || size > stream::plugin_memory_max - o.plugin_memory_) return nullptr;
-    o.plugin_memory_ += size;
+    o.plugin_memory_ += static_cast<std::uint32_t>(size);
     return o.lasting().allocate(size, align);
 }
 

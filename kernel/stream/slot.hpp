@@ -68,8 +68,10 @@ struct slot {
     bool out = false;    // No event any more but stream_end.
     bool woken = false;
     std::uint32_t waker = UINT32_MAX;  // Its place in the worker's table.
-    std::uint64_t emitted = 0;         // In the running callback.
+    std::uint32_t emitted = 0;         // In the running callback; at most stream::emit_max.
     slot_timer* timers = nullptr;
+    // Why a call was last answered no, if that may be why it gives up.
+    const char* refusal = nullptr;
 
     bool has_plugin() const noexcept { return filter || handler || tunnel; }
 

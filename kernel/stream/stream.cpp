@@ -277,13 +277,12 @@ void stream::reset() {
     from_ = nullptr;
     recorded_ = recorded::none;
     recorded_by_ = responder_ = nullptr;
-    refused_ = nullptr;
     forwarding_ = advancing_ = again_ = resumes_ = drains_ = ended_ = expects_ = reroute_ = false;
     request_closed_ = replied_ = head_method_ = in_informational_ = false;
     reroutes_ = 0;
     response_length_ = -1;
     request_bytes_ = response_bytes = 0;
-    announced_[PK_REQUEST] = announced_[PK_RESPONSE] = {};
+    announcers_[PK_REQUEST] = announcers_[PK_RESPONSE] = 0;
     plugin_memory_ = retained_bytes_ = 0;
     end_ = {};
     annotations_ = {};

@@ -300,8 +300,8 @@ private:
     recorded recorded_ = recorded::none;
     slot* recorded_by_ = nullptr;
     std::uint32_t reset_cause_ = 0;
-    const slot* refused_ = nullptr;  // Whose call was last answered no, if that may be why it
-    const char* refusal_ = nullptr;  // gives up; and what was wrong with it.
+    // Whose emits must come to the length that it gave the message: its index and 1, or 0.
+    std::uint16_t announcers_[2] = {};
     stage* dead_stages_ =
         nullptr;  // Of a response that a reply replaced; a hook may still look at them.
     slot* tunnel_slot_ = nullptr;  // The last one, of an upgrade.
@@ -327,13 +327,9 @@ private:
     std::uint32_t reroutes_ = 0;
     std::int64_t response_length_ = -1;
     std::uint64_t request_bytes_ = 0;
-    // Whose emits must come to the length that it gave the message, by direction.
-    struct announcement {
-        slot* by = nullptr;
-        std::uint64_t left = 0;
-    } announced_[2];
-    std::size_t plugin_memory_ = 0;
-    std::size_t retained_bytes_ = 0;
+    std::uint64_t announced_left_[2] = {};  // What its announcer has yet to emit, by direction.
+    std::uint32_t plugin_memory_ = 0;       // At most plugin_memory_max.
+    std::uint32_t retained_bytes_ = 0;      // At most retained_max.
     base::end_reason end_;
     annotation_list annotations_;
     net::instant started_{};

@@ -132,7 +132,7 @@ bool stream::passes_by(const lane& l) const noexcept {
 }
 
 void stream::sink(int direction, base::slice data) {
-    if (announced_[direction].by && !as_announced(direction, data.size())) return;
+    if (announcers_[direction] && !as_announced(direction, data.size())) return;
     if (direction == PK_RESPONSE)
         from_->send_data(std::move(data));
     else if (forwarding_)
@@ -140,20 +140,20 @@ void stream::sink(int direction, base::slice data) {
 }
 
 void stream::announce(slot& by, int direction, std::int64_t length) noexcept {
-    announced_[direction] = {};
-    if (length >= 0) announced_[direction] = {&by, static_cast<std::uint64_t>(length)};
+    announcers_[direction] = length < 0 ? 0 : static_cast<std::uint16_t>(by.index + 1);
+    announced_left_[direction] = length < 0 ? 0 : static_cast<std::uint64_t>(length);
 }
 
 // Whether a body that a plugin emits keeps to the length that it gave. One that does not never
 // leaves as such: who reads it would take what is too much for another message, and the next
 // message on the connection for what is missing.
 bool stream::as_announced(int direction, std::uint64_t more) {
-    auto& a = announced_[direction];
-    if (more <= a.left) {
-        a.left -= more;
+    if (more <= announced_left_[direction]) {
+        announced_left_[direction] -= more;
         return true;
     }
-    plugin_failed(*std::exchange(a.by, nullptr), "emitted more than the length that it gave");
+    slot& by = *slots_[std::exchange(announcers_[direction], 0) - 1];
+    plugin_failed(by, "emitted more than the length that it gave");
     return false;
 }
 
@@ -374,9 +374,10 @@ void stream::deliver_tail(lane& l) {
     }
     if (!l.tail_end) return;
     l.end_delivered = true;
+    const auto by = announcers_[l.direction];
     const bool all = l.direction == PK_REQUEST || response_has_body();
-    if (const auto& a = announced_[l.direction]; a.by && a.left > 0 && all)
-        return plugin_failed(*a.by, "emitted less than the length that it gave");
+    if (by > 0 && announced_left_[l.direction] > 0 && all)
+        return plugin_failed(*slots_[by - 1], "emitted less than the length that it gave");
     if (l.direction == PK_RESPONSE) return from_->send_end(response_trailers);
     forward_.request_end();
 }

@@ -46,7 +46,7 @@ bool stream::act_on_record() {
     slot& by = *recorded_by_;
     if (what == recorded::reset && reset_cause_ == PK_END_PLUGIN_ERROR) {
         by.out = true;
-        if (refused_ == &by) local_reply::log_plugin_error(*by.instance(), refusal_);
+        if (by.refusal) local_reply::log_plugin_error(*by.instance(), by.refusal);
         local_error(500, {PK_END_PLUGIN_ERROR, "plugin_error"}, "proxy_internal_error");
         return !ended_;
     }
@@ -319,7 +319,7 @@ void stream::begin_response(int place) {
     bury_stages(response_);
     for (std::uint16_t i = 0; i < slot_count_; ++i) slots_[i]->sides[PK_RESPONSE] = {};
     response_.tail.clear();
-    announced_[PK_RESPONSE] = {};
+    announcers_[PK_RESPONSE] = 0;
     response_.end_in = response_.tail_end = response_.flush = false;
     response_.head = head_state::running;
     response_.at = place - 1;

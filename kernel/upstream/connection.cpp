@@ -1,6 +1,7 @@
 #include "kernel/upstream/connection.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "kernel/base/check.hpp"
 #include "kernel/http/characters.hpp"
@@ -66,7 +67,7 @@ void connection::begin(connection_user& user, const exchange& what) {
     seen_ = informational_ = 0;
     framing_ = {};
     body_ = {};
-    idle_hint_.reset();
+    idle_hint_ = no_hint;
     ++exchanges_;
 }
 

@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "kernel/base/input_buffer.hpp"
@@ -150,8 +149,9 @@ public:
     // After on_response_end: may another request follow here? (Framing exact, both sides done and
     // willing.)
     bool reusable() noexcept;
-    // Origin's Keep-Alive: timeout, less one second; empty when it said nothing.
-    std::optional<net::nanoseconds> idle_hint() const noexcept { return idle_hint_; }
+    // Origin's Keep-Alive: timeout, less one second; no_hint when it said nothing.
+    static constexpr net::nanoseconds no_hint = net::nanoseconds::max();
+    net::nanoseconds idle_hint() const noexcept { return idle_hint_; }
 
     // Ends the use: hands the connection over to the pool as its idle owner...
     void go_idle(connection_user& keeper) noexcept;
@@ -283,7 +283,7 @@ private:
     exchange what_{};
     http::framing framing_;
     http::body_reader body_;
-    std::optional<net::nanoseconds> idle_hint_;
+    net::nanoseconds idle_hint_ = no_hint;
     net::timer timer_;
 };
 

@@ -1,5 +1,7 @@
 #include "kernel/upstream/pool.hpp"
 
+#include <algorithm>
+
 #include "kernel/base/check.hpp"
 
 namespace pkernel::upstream {
@@ -95,7 +97,7 @@ connection* peer_pool::take(net::nanoseconds margin) {
 void peer_pool::keep(connection* c, net::nanoseconds idle_time_max, std::size_t idle_max) {
     PK_CHECK(c->reusable());
     auto time = idle_time_max;
-    if (const auto hint = c->idle_hint(); hint && *hint < time) time = *hint;
+    time = std::min(time, c->idle_hint());
     if (time.count() <= 0 || idle_max == 0 || left_) return c->abandon();
     idle* one = pool_.make_record();
     one->peer = this;
