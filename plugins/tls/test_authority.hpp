@@ -104,7 +104,7 @@ inline std::string ocsp_answer(const identity& of, const identity& signer, long 
         OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get()));
     unsigned char* der = nullptr;
     const int size = i2d_OCSP_RESPONSE(whole.get(), &der);
-    const std::string bytes(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
+    std::string bytes(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
     OPENSSL_free(der);
     return bytes;
 }
