@@ -187,6 +187,7 @@ class FewDescriptors(Many):
             proxy.start(5 * SLOW)
 
 
+@unittest.skipIf(skips("test_descriptors.none_left"), "see sanitizers_skip.txt")
 class NoneLeft(Many):
     """None left between accepting and connecting: our own lack, which says nothing of the origin."""
 
