@@ -91,6 +91,11 @@ int connect_error(int fd) noexcept {
     return why;
 }
 
+bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
+           error == ENOSPC;
+}
+
 pk_address to_pk_address(const sockaddr_storage& from) noexcept {
     pk_address out{};
     if (from.ss_family == AF_INET) {

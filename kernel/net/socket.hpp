@@ -43,6 +43,9 @@ bool is_stale(int fd) noexcept;
 
 // Begins to connect; the fd, or -1 with errno. *done: connected at once (unix sockets).
 int connect_to(const sockaddr* to, socklen_t size, bool* done) noexcept;
+// Whether an errno says that this system is short of something, descriptors or memory, which is no
+// peer's fault.
+bool is_shortage(int error) noexcept;
 // The pending error of a connect that ended; 0: connected.
 int connect_error(int fd) noexcept;
 

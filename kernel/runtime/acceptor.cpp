@@ -69,7 +69,7 @@ bool acceptor::accept_one() {
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         if (errno == EINTR || errno == ECONNABORTED) return true;
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        if (net::is_shortage(errno)) {
             to_.out_of_descriptors(fd_.get());
             // Level-triggered, it would spin: look again in a while.
             loop_.remove(fd_.get());

@@ -37,16 +37,16 @@ std::uint32_t listener_at(const config::model& conf, std::uint32_t port) {
     return none;
 }
 
-bool is_https(std::string_view url) {
-    return config::lower(url.substr(0, url.find("://"))) == "https";
+std::string scheme_of(std::string_view url) {
+    return config::lower(url.substr(0, url.find("://")));
 }
 
 // The listener of the URL's port; where it says none, of its scheme's, else the first that is as
 // secure as the scheme.
 std::uint32_t choose_listener(const config::model& conf, const std::string& url,
                               std::uint32_t port) {
-    const std::string scheme = config::lower(url.substr(0, url.find("://")));
-    const bool secure = is_https(url);
+    const std::string scheme = scheme_of(url);
+    const bool secure = scheme == "https";
     if (port != 0) {
         if (const auto found = listener_at(conf, port); found != none) return found;
     } else if (secure || scheme == "http") {
@@ -167,7 +167,7 @@ int explain_request(const command_line& line) {
     const std::uint32_t found = router.find(request, head.headers, listener);
     const finding result{*from.conf, from.conf->listeners[listener],
                          found == route::router::none ? nullptr : &from.conf->routes[found],
-                         request.authority_port, is_https(line.arguments[1])};
+                         request.authority_port, scheme_of(line.arguments[1]) == "https"};
     const std::string answer = line.json ? to_json(result) : to_text(result);
     std::fwrite(answer.data(), 1, answer.size(), stdout);
     return from.exit_code();

@@ -451,8 +451,7 @@ void codec_server::watch_writing() {
 
 // A reader must take `rate_min` while we hold something for it.
 void codec_server::write_expired() {
-    if (phase_ == phase::lingering)
-        return net::undelivered(from_.wire.fd()) > 0 ? discard() : close({}, false);
+    if (phase_ == phase::lingering) return discard();
     if (out_.empty() || phase_ == phase::closed) return;
     const auto window = listener().conf->timeouts.write_stall;
     const auto taken = lingering::taken(from_.wire, written_);

@@ -191,8 +191,7 @@ void http1_server::on_write_timer(void* self) {
 
 // A reader must take `rate_min` while we hold something for it.
 void http1_server::write_expired() {
-    if (phase_ == phase::lingering)
-        return net::undelivered(wire_.fd()) > 0 ? discard() : close(false);
+    if (phase_ == phase::lingering) return discard();
     if (out_.empty() && !splice_waits_) return;
     const auto window = write_stall();
     if (taken_by_client() - taken_ > least_in(window)) {

@@ -22,16 +22,16 @@ inline std::uint64_t taken(const net::wire& w, std::uint64_t written) noexcept {
     return written - std::min<std::uint64_t>(written, net::undelivered(w.fd()));
 }
 
-// When something may be there to read; `so_far` is counted on. False: close it.
-inline bool goes_on(net::wire& w, bool& readable, std::uint64_t& so_far) noexcept {
-    if (so_far > bytes_max || w.outlast(readable, so_far, bytes_max)) return true;
-    const bool sends = so_far > bytes_max;
-    return sends && net::undelivered(w.fd()) > 0;
-}
-
 // No more is read: look after `look_after` whether all has arrived.
 inline bool only_waits(std::uint64_t so_far) noexcept {
     return so_far > bytes_max;
+}
+
+// When something may be there to read, or it is time to look; `so_far` is counted on. False: close
+// it.
+inline bool goes_on(net::wire& w, bool& readable, std::uint64_t& so_far) noexcept {
+    if (!only_waits(so_far) && w.outlast(readable, so_far, bytes_max)) return true;
+    return only_waits(so_far) && net::undelivered(w.fd()) > 0;
 }
 
 // When a window is over, in which the client has taken so many bytes. False: close it.

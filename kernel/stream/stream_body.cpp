@@ -141,7 +141,7 @@ void stream::sink(int direction, base::slice data) {
 
 void stream::announce(slot& by, int direction, std::int64_t length) noexcept {
     announcers_[direction] = length < 0 ? 0 : static_cast<std::uint16_t>(by.index + 1);
-    announced_left_[direction] = length < 0 ? 0 : static_cast<std::uint64_t>(length);
+    announced_left_[direction] = static_cast<std::uint64_t>(length);
 }
 
 // Whether a body that a plugin emits keeps to the length that it gave. One that does not never

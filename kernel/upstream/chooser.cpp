@@ -165,8 +165,7 @@ std::uint32_t chooser::index_of(const endpoint& other) const noexcept {
 }
 
 bool chooser::is_up(std::uint32_t index) const noexcept {
-    const endpoint& e = upstream_.endpoints[index];
-    return e.serves() && !e.health->down();
+    return upstream_.endpoints[index].is_up();
 }
 
 std::uint32_t chooser::ask(const std::uint32_t* candidates, std::size_t count, const tried& before,

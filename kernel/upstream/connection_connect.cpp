@@ -14,8 +14,7 @@ namespace {
 failure_kind connect_failure(int why) noexcept {
     if (why == ECONNREFUSED || why == ENOENT) return failure_kind::connect_refused;
     if (why == ETIMEDOUT) return failure_kind::connect_timeout;
-    for (const int ours : {EMFILE, ENFILE, ENOMEM, ENOBUFS, ENOSPC})
-        if (why == ours) return failure_kind::no_resources;
+    if (net::is_shortage(why)) return failure_kind::no_resources;
     return failure_kind::connect_unreachable;
 }
 

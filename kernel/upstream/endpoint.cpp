@@ -18,8 +18,7 @@ bool is_at(const endpoint& e, const pk_address& peer) noexcept {
 }
 
 void tell_usable(const endpoint& e) noexcept {
-    const std::uint32_t usable = e.serves() && !e.health->down() ? 1 : 0;
-    __atomic_store_n(&e.shared->abi.usable, usable, __ATOMIC_RELAXED);
+    __atomic_store_n(&e.shared->abi.usable, e.is_up() ? 1u : 0u, __ATOMIC_RELAXED);
 }
 
 void add_balancers(upstream& u, const std::shared_ptr<plugin::instance>& outer) {

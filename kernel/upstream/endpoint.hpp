@@ -47,6 +47,7 @@ struct endpoint {
     bool in = true;       // By the config's `state`.
     bool drains = false;  // By the same: it serves those alone whom a balancer tied to it before.
     bool serves() const noexcept { return in || drains; }
+    bool is_up() const noexcept { return serves() && !health->down(); }
     std::uint64_t connections_max = 0;  // Requests at a time, of all workers; 0: no limit.
     // Goes on in the next generation if the endpoint does.
     std::shared_ptr<shared_counters> shared = std::make_shared<shared_counters>();

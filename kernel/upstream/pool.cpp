@@ -96,8 +96,7 @@ connection* peer_pool::take(net::nanoseconds margin) {
 
 void peer_pool::keep(connection* c, net::nanoseconds idle_time_max, std::size_t idle_max) {
     PK_CHECK(c->reusable());
-    auto time = idle_time_max;
-    time = std::min(time, c->idle_hint());
+    const auto time = std::min(idle_time_max, c->idle_hint());
     if (time.count() <= 0 || idle_max == 0 || left_) return c->abandon();
     idle* one = pool_.make_record();
     one->peer = this;

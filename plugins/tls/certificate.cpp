@@ -44,12 +44,9 @@ void add_common_name(X509* leaf, std::vector<std::string>& names) {
     char name[TLSEXT_MAXLEN_host_name + 1];
     const int size =
         X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, name, sizeof name);
-    const std::string_view text(name, size > 0 ? static_cast<std::size_t>(size) : 0);
-    const bool host = std::all_of(text.begin(), text.end(), [](char c) {
-        return pk::lower(c) != c || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-               c == '.' || c == '_' || c == '*';
-    });
-    if (host && !text.empty()) names.push_back(lowered(std::string(text)));
+    std::string text = lowered({name, size > 0 ? static_cast<std::size_t>(size) : 0});
+    const auto strange = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._*");
+    if (strange == text.npos && !text.empty()) names.push_back(std::move(text));
 }
 
 // What the answer says of the certificate, or null. SHA-1 is what OCSP answers name certificates by

@@ -14,9 +14,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import h2, procs, sanitized, waiting  # noqa: E402
 from rig.certs import Authority  # noqa: E402
+from rig.origin import TO_ORIGIN  # noqa: E402
 from rig.pkrig import SLOW, Origin, Proxy  # noqa: E402
 
-CONFIG = """
+CONFIG = (
+    """
 listeners:
   - { name: both, address: "127.0.0.1:0", codecs: [ http2, http1 ] }
   - name: small
@@ -27,13 +29,9 @@ listeners:
     address: "127.0.0.1:0"
     codecs: [ http2 ]
     timeouts: { write_stall: 500ms, client_idle: 500ms, body_stall: 500ms }
-logs: [ access_log: { format: json, path: $TMP/access.log } ]
-upstreams:
-  origin: { endpoints: [ "127.0.0.1:%d" ] }
-routes:
-  - match: { path: / }
-    forward: origin
 """
+    + TO_ORIGIN
+)
 NODE_CLIENT = Path(__file__).parents[1] / "apps/http2_client.js"
 
 

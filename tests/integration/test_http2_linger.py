@@ -7,22 +7,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from rig import h2, waiting  # noqa: E402
+from rig.origin import TO_ORIGIN  # noqa: E402
 from rig.pkrig import Origin, Proxy  # noqa: E402
 
-CONFIG = """
+CONFIG = (
+    """
 listeners:
   - name: last
     address: "127.0.0.1:0"
     codecs: [ http2 ]
     limits: { streams_total: 1 }
     timeouts: { linger: %s }
-logs: [ access_log: { format: json, path: $TMP/access.log } ]
-upstreams:
-  origin: { endpoints: [ "127.0.0.1:%d" ] }
-routes:
-  - match: { path: / }
-    forward: origin
 """
+    + TO_ORIGIN
+)
 SIZE = 300_000
 WIDE = struct.pack(">HI", 4, SIZE * 2)  # Its streams' windows.
 # More than one read and what is read past: the goodbye's answer may be read with the first of it.

@@ -19,6 +19,16 @@ from .origin_faults import FAULTS
 from .served import LoopServer
 
 
+# The rest of a config, behind its listeners: all goes to an origin at port %d, and the log tells of it.
+TO_ORIGIN = """logs: [ access_log: { format: json, path: $TMP/access.log } ]
+upstreams:
+  origin: { endpoints: [ "127.0.0.1:%d" ] }
+routes:
+  - match: { path: / }
+    forward: origin
+"""
+
+
 class Connection:
     """One connection, as a behaviour sees it."""
 
